@@ -1,0 +1,216 @@
+package resolve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// udpSize is the EDNS buffer size offered (DNS Flag Day 2020).
+const udpSize = 1232
+
+// tcpTime bounds a question asked again over TCP after a truncated answer.
+const tcpTime = 3 * time.Second
+
+// defaultTries are the waits after each sending of a question. Measured on 100
+// lists with 5 % packet loss, 0.1 + 0.3 + 1 s ends 1.6 s sooner than the common
+// 0.5 + 1 + 1.5 s and finds the same.
+var defaultTries = []time.Duration{100 * time.Millisecond, 300 * time.Millisecond, time.Second}
+
+var (
+	errNoServer = errors.New("resolve: no DNS server is known")
+	errUnread   = errors.New("resolve: the answer could not be read")
+)
+
+// A Client asks recursive servers over UDP, and over TCP when an answer is
+// truncated. A question is sent again after each wait in Tries, to the next
+// server where there are several, under the same ID: a late answer to an
+// earlier sending still counts. Questions in flight share a few connected
+// sockets on random ports, which are closed when none is in flight.
+//
+// A Client must not be copied after its first use. It is safe for concurrent
+// use.
+type Client struct {
+	// Servers are asked in this order. With none, every answer is Other.
+	Servers []netip.AddrPort
+	// Tries are the waits after each sending; nil means 0.1, 0.3 and 1 s.
+	Tries []time.Duration
+
+	pools atomic.Pointer[[]*pool]
+}
+
+// NewClient returns a client of the servers given as "192.0.2.53",
+// "192.0.2.53:5353", "2001:db8::53" or "[2001:db8::53]:5353".
+func NewClient(servers ...string) (*Client, error) {
+	c := &Client{}
+	for _, s := range servers {
+		if addr, err := netip.ParseAddr(s); err == nil {
+			c.Servers = append(c.Servers, netip.AddrPortFrom(addr, 53))
+		} else if ap, err := netip.ParseAddrPort(s); err == nil {
+			c.Servers = append(c.Servers, ap)
+		} else if host, err := netip.ParseAddr(trimBrackets(s)); err == nil {
+			c.Servers = append(c.Servers, netip.AddrPortFrom(host, 53))
+		} else {
+			return nil, fmt.Errorf("resolve: %s is no address of a DNS server", strconv.Quote(s))
+		}
+	}
+	if len(c.Servers) == 0 {
+		return nil, errNoServer
+	}
+	return c, nil
+}
+
+func trimBrackets(s string) string {
+	if len(s) > 2 && s[0] == '[' && s[len(s)-1] == ']' {
+		return s[1 : len(s)-1]
+	}
+	return s
+}
+
+// Resolve implements [Resolver].
+func (c *Client) Resolve(ctx context.Context, name string, t Type) Answer {
+	canonical, err := Name(name)
+	if err != nil {
+		return failed(name, t, Other, err)
+	}
+	if len(c.Servers) == 0 {
+		return failed(canonical, t, Other, errNoServer)
+	}
+	start := time.Now()
+	a := c.ask(ctx, canonical, t, true)
+	a.Took = time.Since(start)
+	return a
+}
+
+// ask sends the question until one server answers, moving to the next server at
+// once when one fails.
+func (c *Client) ask(ctx context.Context, name string, t Type, edns bool) Answer {
+	id := uint16(rand.Uint32())
+	packet, err := question(name, t, id, edns).Pack()
+	if err != nil {
+		return failed(name, t, Other, fmt.Errorf("%w: %w", ErrName, err))
+	}
+	tries := c.Tries
+	if len(tries) == 0 {
+		tries = defaultTries
+	}
+	q := newQuery(id, name, t, len(tries))
+	defer q.done()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+
+	failure := failed(name, t, Timeout, nil)
+	for i, sent, failures := 0, 0, 0; ; {
+		select {
+		case <-ctx.Done():
+			return failed(name, t, Canceled, context.Cause(ctx))
+		case <-timer.C:
+			if i == len(tries) {
+				return failure
+			}
+			wait := tries[i]
+			if err := q.send(c.pool(i), packet); err != nil {
+				failure, wait = failed(name, t, Other, err), 0
+				failures++
+			} else {
+				sent++
+			}
+			timer.Reset(wait)
+			i++
+		case r := <-q.replies:
+			a, final := c.read(ctx, r, q, packet, edns)
+			if final {
+				return a
+			}
+			if a.Status == Malformed { // perhaps forged: the true answer may still come
+				failure = a
+				continue
+			}
+			failure = a
+			failures++
+			if failures >= min(len(c.Servers), len(tries)) && failures >= sent {
+				return failure
+			}
+			if i < len(tries) {
+				timer.Reset(0)
+			}
+		}
+	}
+}
+
+// read turns what came back into an answer; final is false when another server
+// may do better.
+func (c *Client) read(ctx context.Context, r reply, q *query, packet []byte, edns bool) (a Answer, final bool) {
+	server := r.from.String()
+	switch {
+	case r.err != nil:
+		a = failed(q.name, q.t, Other, r.err)
+	case r.msg == nil:
+		a = failed(q.name, q.t, Malformed, errUnread)
+	case r.msg.Truncated:
+		m, err := askTCP(ctx, r.from, packet)
+		switch {
+		case ctx.Err() != nil:
+			a = failed(q.name, q.t, Canceled, context.Cause(ctx))
+		case err != nil:
+			a = failed(q.name, q.t, Other, fmt.Errorf("resolve: truncated, and TCP failed: %w", err))
+		case m.Id != q.id || !matches(m, q.name, q.t):
+			a = failed(q.name, q.t, Malformed, errUnread)
+		default:
+			a = answer(m, q.name, q.t)
+		}
+	case edns && r.msg.Rcode == dns.RcodeFormatError:
+		// A server from before EDNS (RFC 6891, section 7).
+		a = c.ask(ctx, q.name, q.t, false)
+	default:
+		a = answer(r.msg, q.name, q.t)
+	}
+	if a.Server == "" {
+		a.Server = server
+	}
+	return a, a.Status.Known() || a.Status == Canceled
+}
+
+// askTCP sends the same packet over TCP (RFC 7766).
+func askTCP(ctx context.Context, server netip.AddrPort, packet []byte) (*dns.Msg, error) {
+	ctx, cancel := context.WithTimeout(ctx, tcpTime)
+	defer cancel()
+	var d net.Dialer
+	raw, err := d.DialContext(ctx, "tcp", server.String())
+	if err != nil {
+		return nil, err
+	}
+	defer raw.Close()
+	stop := context.AfterFunc(ctx, func() { raw.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	conn := &dns.Conn{Conn: raw}
+	if _, err := conn.Write(packet); err != nil {
+		return nil, err
+	}
+	return conn.ReadMsg()
+}
+
+// pool returns the sockets to the server for the i-th try.
+func (c *Client) pool(i int) *pool {
+	pools := c.pools.Load()
+	if pools == nil {
+		made := make([]*pool, len(c.Servers))
+		for k, server := range c.Servers {
+			made[k] = &pool{server: server}
+		}
+		if c.pools.CompareAndSwap(nil, &made) {
+			pools = &made
+		} else {
+			pools = c.pools.Load()
+		}
+	}
+	return (*pools)[i%len(*pools)]
+}

@@ -1,0 +1,285 @@
+// Package bounce reads what comes back when a mail is not delivered, and says
+// why.
+//
+//	report, err := bounce.Parse(file)
+//	if err != nil {
+//		return err
+//	}
+//	for _, r := range report.Recipients {
+//		fmt.Println(r.Address, r.Reason, r.Permanence, r.Suppress)
+//		fmt.Println("because:", r.Because.Text, r.Because.Source)
+//	}
+//
+// [Parse] takes a whole message: a delivery status notification (RFC 3464), the
+// plain text of Exim, qmail, Postfix and others, a complaint (RFC 5965) or an
+// automatic reply (RFC 3834). [ParseReply] takes what an SMTP server answered,
+// [FromError] the error of a Go SMTP client. All give the same [Report].
+//
+// Each recipient carries its [Reason], what to do about it, and the decision
+// behind it: the rule, the text that it matched, and the page that documents the
+// wording. A recipient is never to be suppressed for a fault of the sender or of
+// the receiver, whatever the reply code. Where the text does not tell, the
+// reason is "unknown".
+//
+// The package is pure: it asks no network and no clock, and keeps no state. Input
+// is taken as hostile: time and memory are linear in its size, nested parts,
+// recipients and lines are bounded, and Report.Omitted names what lies beyond.
+package bounce
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// ErrEmpty is returned for input without any content.
+var ErrEmpty = errors.New("bounce: the message is empty")
+
+// A Kind says what a message is.
+type Kind string
+
+// The kinds of message.
+const (
+	Failure   Kind = "failure"
+	Delay     Kind = "delay" // not delivered yet, and still being tried
+	Success   Kind = "success"
+	Feedback  Kind = "complaint"  // an abuse report (RFC 5965)
+	AutoReply Kind = "auto-reply" // vacation and the like (RFC 3834)
+	OtherKind Kind = "other"      // not a bounce, a read receipt, or nothing that can be told
+)
+
+// An Action is what the reporting server did (RFC 3464, section 2.3.3).
+type Action string
+
+// The actions.
+const (
+	Failed    Action = "failed"
+	Delayed   Action = "delayed"
+	Delivered Action = "delivered"
+	Relayed   Action = "relayed"
+	Expanded  Action = "expanded"
+)
+
+// A Report is what a message, a reply or an error says. Its JSON is that of the
+// command "rebound bounce -json" and reads back; fields may be added.
+type Report struct {
+	Kind         Kind        `json:"kind"`
+	Recipients   []Recipient `json:"recipients"`
+	ReportingMTA string      `json:"reporting_mta,omitempty"` // who writes the report
+	ReceivedFrom string      `json:"received_from,omitempty"` // who had sent the mail to it
+	EnvelopeID   string      `json:"envelope_id,omitempty"`
+	Subject      string      `json:"subject,omitempty"` // of the report itself
+	Original     *Original   `json:"original,omitempty"`
+	Complaint    *Abuse      `json:"feedback,omitempty"`
+	// Omitted names what was left unread because it lies beyond a limit.
+	Omitted []string `json:"omitted,omitempty"`
+}
+
+// A Recipient is one address and what became of the mail to it.
+type Recipient struct {
+	Address         string     // as mailed; "" for a lone reply
+	OriginalAddress string     // as the sender stated it in the envelope (ORCPT), where it is another
+	FinalAddress    string     // the address that failed, where it is another
+	Action          Action     // what was done
+	Reply           Reply      // of the innermost server that answered
+	Status          Code       // the enhanced code that tells most
+	ReportedStatus  Code       // the report's own Status field
+	Reason          Reason     // why
+	Category        Category   // the reason's group
+	Permanence      Permanence // whether trying again can help
+	Response        Response   // what to do
+	Suppress        bool       // do not mail the address again
+	Expired         bool       // it was tried until time ran out; Reason is what stood in the way
+	Stage           Stage      // of the dialogue, where known
+	RemoteMTA       string     // the server that refused
+	Provider        string     // the receiver, recognised by its servers and wording: "google"
+	Mentions        []Mention  // what the reply names
+	Because         Decision   // what decided the reason
+	Certainty       Certainty  // how sure it is
+	RetryUntil      time.Time  // when the sending server gives up (Will-Retry-Until)
+	Quoted          string     // the whole text about this recipient, with the servers that quote each other
+	Legs            []Leg      // the receiver's own authentication verdicts
+}
+
+// An Original is what the report returns of the mail.
+type Original struct {
+	MessageID  string     `json:"message_id,omitempty"`
+	From       string     `json:"from,omitempty"`
+	ReturnPath string     `json:"return_path,omitempty"`
+	To         string     `json:"to,omitempty"`
+	Subject    string     `json:"subject,omitempty"`
+	Date       string     `json:"date,omitempty"`
+	ListID     string     `json:"list_id,omitempty"`
+	FeedbackID string     `json:"feedback_id,omitempty"`
+	Bulk       bool       `json:"bulk,omitempty"` // List-*, Feedback-ID or Precedence fields say that it went to many
+	DKIM       []Selector `json:"dkim,omitempty"`
+	Received   []string   `json:"received,omitempty"` // the latest first
+	HasBody    bool       `json:"-"`
+	Raw        []byte     `json:"-"` // as returned
+}
+
+// A Selector is where the key of a DKIM signature stands.
+type Selector struct {
+	Domain   string `json:"domain"`
+	Selector string `json:"selector"`
+}
+
+// Abuse is a complaint (RFC 5965).
+type Abuse struct {
+	Type             string     `json:"type"` // abuse, fraud, virus, not-spam, auth-failure …
+	UserAgent        string     `json:"user_agent,omitempty"`
+	OriginalMailFrom string     `json:"original_mail_from,omitempty"`
+	OriginalRcptTo   []string   `json:"original_rcpt_to,omitempty"`
+	SourceIP         netip.Addr `json:"source_ip,omitzero"`
+	ReportedDomain   string     `json:"reported_domain,omitempty"`
+	Incidents        string     `json:"incidents,omitempty"`
+	ArrivalDate      string     `json:"arrival_date,omitempty"`
+}
+
+// A Leg is the receiver's own verdict on one method of authentication.
+type Leg struct {
+	Method string `json:"method"` // spf, dkim, dmarc
+	Domain string `json:"domain,omitempty"`
+	IP     string `json:"ip,omitempty"`
+	Result string `json:"result"` // as the receiver wrote it, lower case: "pass", "did not pass"
+}
+
+// Parse reads a message of up to [MaxSize] bytes; what lies beyond is named in
+// Report.Omitted. The error is [ErrEmpty] or the reader's.
+func Parse(r io.Reader) (*Report, error) { return DefaultRules().Parse(r) }
+
+// ParseBytes is [Parse] for a message in memory. An empty message gives a report
+// of kind other.
+func ParseBytes(message []byte) *Report { return DefaultRules().ParseBytes(message) }
+
+// ParseReply reads what an SMTP server answered, of one line or many, with or
+// without codes: "550 5.1.1 no such user". It gives one recipient without an
+// address.
+func ParseReply(reply string) *Report { return DefaultRules().ParseReply(reply) }
+
+// Parse is [Parse] with these rules.
+func (r *Rules) Parse(in io.Reader) (*Report, error) {
+	message, err := io.ReadAll(io.LimitReader(in, MaxSize+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(bytes.TrimSpace(message)) == 0 {
+		return nil, ErrEmpty
+	}
+	return r.ParseBytes(message), nil
+}
+
+// ParseReply is [ParseReply] with these rules.
+func (r *Rules) ParseReply(reply string) *Report {
+	text := strings.TrimSpace(reply)
+	rec := Recipient{Action: Failed}
+	rec.Address, text = replyAddressee(text)
+	rep := &Report{Kind: Failure, Recipients: []Recipient{rec}}
+	if len(text) > maxReply {
+		rep.Omitted = append(rep.Omitted, "the end of a long reply")
+	}
+	r.judge(&rep.Recipients[0], text, "")
+	if code := rep.Recipients[0].Reply.Code; code/100 == 2 && rep.Recipients[0].Reason != Suppressed {
+		rep.Kind, rep.Recipients[0].Action = Success, Delivered
+	}
+	return rep
+}
+
+// judge fills in what follows from the text about a recipient. Quoted is all
+// that was said; around is what else the report says of it, for the stage.
+func (r *Rules) judge(rec *Recipient, quoted, around string) {
+	inner, outer := innermost(cutText(quoted))
+	rec.Quoted = strings.Join(strings.Fields(cutText(quoted)), " ")
+	rec.Reply = readReply(inner)
+	if rec.Reply.Code/100 == 2 && rec.Address != "" {
+		rec.Reply.Code = 0 // the exit status of a program, or a greeting
+	}
+	context := outer + " " + around
+	if rec.Stage == "" {
+		rec.Stage = stageIn(context)
+	}
+	if rec.RemoteMTA == "" {
+		rec.RemoteMTA = remoteIn(outer)
+	}
+	if rec.Reply.Code == 0 {
+		// The reporting server speaks for itself.
+		rec.Reply.Enhanced = codeIn(rec.Reply.Text, 0)
+	}
+	q := question{reply: rec.Reply, reported: rec.ReportedStatus, host: rec.RemoteMTA, stage: rec.Stage, context: context}
+	v := r.decide(q)
+	rec.Status = chooseStatus(rec.Reply, rec.ReportedStatus)
+	rec.Reason, rec.Because, rec.Certainty = v.reason, v.because, v.certainty
+	rec.Mentions, rec.Provider, rec.Expired = v.mentions, v.provider, v.expired
+	rec.Legs = readLegs(rec.Reply.Text)
+	rec.conclude(v.permanence)
+}
+
+// conclude sets what follows from the reason, the codes and the action.
+func (rec *Recipient) conclude(stated Permanence) {
+	rec.Category, rec.Response = rec.Reason.Category(), rec.Reason.Response()
+	rec.Permanence = stated
+	switch {
+	case rec.Action == Delayed:
+		rec.Permanence = Temporary
+	case rec.Action != Failed:
+		rec.Permanence = NoFailure
+	case stated != "":
+	case rec.Status.Class == 5 || rec.Status.Class == 0 && rec.Reply.Code/100 == 5:
+		rec.Permanence = Permanent
+	case rec.Status.Class == 4 || rec.Reply.Code/100 == 4:
+		rec.Permanence = Temporary
+	case rec.passing():
+		rec.Permanence = Temporary
+	case rec.Address != "":
+		// No code at all: the report says that its server gave up (RFC 3464,
+		// section 2.3.3).
+		rec.Permanence = Permanent
+	}
+	rec.Suppress = rec.Action == Failed && rec.Permanence == Permanent && rec.Reason.OfAddress()
+	switch {
+	case rec.Permanence == NoFailure:
+		rec.Response = Ignore
+	case rec.Response == Suppress && !rec.Suppress:
+		rec.Response = Retry
+	case rec.Response == "" && rec.Permanence == Temporary:
+		rec.Response = Retry
+	case rec.Response == "":
+		rec.Response = AskRecipient
+	}
+}
+
+// passing reports whether the reason is one that passes by itself.
+func (rec *Recipient) passing() bool {
+	switch rec.Category {
+	case Throttled, Greylisting, ReceiverFault, ExpiredInQueue:
+		return true
+	case Transport:
+		return rec.Reason == Network || rec.Reason == DNSFailure || rec.Reason == TLS
+	}
+	return false
+}
+
+// chooseStatus takes the code of the reply, unless it says nothing and the
+// report's own field says something of the same class.
+func chooseStatus(r Reply, reported Code) Code {
+	switch {
+	case r.Enhanced == (Code{}):
+		if r.Code > 0 && reported.Class != 0 && int(reported.Class) != r.Code/100 {
+			return Code{Class: uint16(r.Code / 100), Subject: reported.Subject, Detail: reported.Detail}
+		}
+		return reported
+	case reported.Class == r.Enhanced.Class && r.Enhanced.Subject == 0 && r.Enhanced.Detail == 0 && !reported.IsVague():
+		return reported
+	}
+	return r.Enhanced
+}
+
+func cutText(s string) string {
+	if len(s) > maxReply {
+		return s[:maxReply]
+	}
+	return s
+}

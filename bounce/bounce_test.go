@@ -1,0 +1,264 @@
+package bounce
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// dsn builds a delivery status notification as Postfix writes it.
+func dsn(groups string) string {
+	return "Return-Path: <>\nFrom: MAILER-DAEMON@mx.sender.example (Mail Delivery System)\nTo: office@shop.example\nSubject: Undelivered Mail Returned to Sender\nMIME-Version: 1.0\n" +
+		"Content-Type: multipart/report; report-type=delivery-status; boundary=\"B1/mx\"\n\n--B1/mx\nContent-Type: text/plain\n\nThis is the mail system at host mx.sender.example.\n\n" +
+		"--B1/mx\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.sender.example\nX-Postfix-Queue-ID: 1A2B\n\n" + groups +
+		"\n--B1/mx\nContent-Type: message/rfc822\n\nReceived: from pc.shop.example (pc.shop.example [198.51.100.99]) by mx.sender.example\nFrom: Office <office@shop.example>\nTo: anna@recipient.example\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\nMessage-ID: <m1@shop.example>\nDKIM-Signature: v=1; a=rsa-sha256; d=Shop.example; s=k1;\n\tbh=x; b=y\nList-Id: <news.shop.example>\n\nHello.\n--B1/mx--\n"
+}
+
+const twoRecipients = `Final-Recipient: rfc822; anna@recipient.example
+Original-Recipient: rfc822;anna@recipient.example
+Action: failed
+Status: 5.1.1
+Remote-MTA: dns; mx.recipient.example
+Diagnostic-Code: smtp; 550 5.1.1 <anna@recipient.example>: Recipient address
+    rejected: User unknown in virtual mailbox table
+
+Final-Recipient: rfc822; bert@recipient.example
+Action: delayed
+Status: 4.2.0
+Remote-MTA: dns; mx.recipient.example
+Will-Retry-Until: Sat, 28 Nov 2026 12:00:00 +0000
+Diagnostic-Code: smtp; 450 4.2.0 <bert@recipient.example>: Recipient address
+    rejected: Greylisted
+`
+
+func TestParseReport(t *testing.T) {
+	rep := ParseBytes([]byte(dsn(twoRecipients)))
+	if rep.Kind != Failure || len(rep.Recipients) != 2 {
+		t.Fatalf("kind %s with %d recipients, want a failure with 2", rep.Kind, len(rep.Recipients))
+	}
+	a, b := rep.Recipients[0], rep.Recipients[1]
+	if got, want := []string{a.Address, string(a.Action), a.Status.String(), string(a.Reason), string(a.Permanence), string(a.Response), a.RemoteMTA},
+		[]string{"anna@recipient.example", "failed", "5.1.1", "unknown-recipient", "permanent", "suppress", "mx.recipient.example"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("first recipient\n got %q\nwant %q", got, want)
+	}
+	if !a.Suppress {
+		t.Error("an unknown recipient is not to be suppressed")
+	}
+	if got, want := a.Reply.Text, "550 5.1.1 <anna@recipient.example>: Recipient address rejected: User unknown in virtual mailbox table"; got != want {
+		t.Errorf("reply %q, want %q", got, want)
+	}
+	if got := a.Reply.Text[a.Because.Start:a.Because.End]; got != a.Because.Text || got == "" {
+		t.Errorf("the decision's place holds %q, its text is %q", got, a.Because.Text)
+	}
+	if got, want := []string{b.Address, string(b.Action), string(b.Reason), string(b.Permanence), string(b.Response)},
+		[]string{"bert@recipient.example", "delayed", "greylisted", "temporary", "retry"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("second recipient\n got %q\nwant %q", got, want)
+	}
+	if b.RetryUntil.IsZero() || b.Suppress {
+		t.Errorf("second recipient: retry until %v, suppress %v", b.RetryUntil, b.Suppress)
+	}
+}
+
+func TestParseOriginal(t *testing.T) {
+	o := ParseBytes([]byte(dsn(twoRecipients))).Original
+	if o == nil {
+		t.Fatal("no original")
+	}
+	got := []string{o.MessageID, o.From, o.To, o.Subject, o.ListID}
+	want := []string{"m1@shop.example", "office@shop.example", "anna@recipient.example", "Grüße", "<news.shop.example>"}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q\nwant %q", got, want)
+	}
+	if len(o.DKIM) != 1 || o.DKIM[0] != (Selector{"shop.example", "k1"}) || !o.Bulk || len(o.Received) != 1 {
+		t.Errorf("DKIM %v, bulk %v, received %q", o.DKIM, o.Bulk, o.Received)
+	}
+}
+
+// The same message in other dress reads the same.
+func TestParseIgnoresLineEnds(t *testing.T) {
+	message := dsn(twoRecipients)
+	want := ParseBytes([]byte(message))
+	for name, other := range map[string]string{
+		"CRLF":       strings.ReplaceAll(message, "\n", "\r\n"),
+		"CR":         strings.ReplaceAll(message, "\n", "\r"),
+		"mbox From":  "From MAILER-DAEMON Tue Nov 24 12:00:00 2026\n" + message,
+		"unfolded":   strings.ReplaceAll(message, "\n    ", " "),
+		"refolded":   strings.ReplaceAll(message, " User unknown", "\n\tUser unknown"),
+		"bad type":   strings.ReplaceAll(message, "report-type=delivery-status; ", ""),
+		"wrong mark": strings.Replace(message, `boundary="B1/mx"`, `boundary="other"`, 1),
+	} {
+		got := ParseBytes([]byte(other))
+		if len(got.Recipients) != 2 || got.Recipients[0].Reason != want.Recipients[0].Reason || got.Recipients[0].Reply != want.Recipients[0].Reply || got.Recipients[1].Reason != want.Recipients[1].Reason {
+			t.Errorf("%s: %+v", name, got.Recipients)
+		}
+	}
+}
+
+func TestParseText(t *testing.T) {
+	for _, tt := range []struct {
+		name, message  string
+		kind           Kind
+		address        string
+		reason         Reason
+		reply          int
+		status, remote string
+		stage          Stage
+		permanence     Permanence
+		suppress       bool
+	}{
+		{
+			"exim", "From: Mail Delivery System <Mailer-Daemon@mx.sender.example>\nTo: office@shop.example\nSubject: Mail delivery failed: returning message to sender\nX-Failed-Recipients: anna@recipient.example\n\n" +
+				"This message was created automatically by mail delivery software.\n\nA message that you sent could not be delivered to one or more of its\nrecipients. This is a permanent error. The following address(es) failed:\n\n" +
+				"  anna@recipient.example\n    host mx.recipient.example [192.0.2.7]\n    SMTP error from remote mail server after RCPT TO:<anna@recipient.example>:\n    550 5.1.1 <anna@recipient.example> User unknown\n\n" +
+				"------ This is a copy of the message, including all the headers. ------\n\nFrom: office@shop.example\nTo: anna@recipient.example\nSubject: Hello\n\nHello.\n",
+			Failure, "anna@recipient.example", UnknownRecipient, 550, "5.1.1", "mx.recipient.example", RcptTo, Permanent, true,
+		},
+		{
+			"qmail", "From: MAILER-DAEMON@mx.sender.example\nTo: office@shop.example\nSubject: failure notice\n\nHi. This is the qmail-send program at mx.sender.example.\nI'm afraid I wasn't able to deliver your message to the following addresses.\nThis is a permanent error; I've given up. Sorry it didn't work out.\n\n" +
+				"<anna@recipient.example>:\n192.0.2.7 failed after I sent the message.\nRemote host said: 552 5.2.2 Mailbox full\n\n--- Below this line is a copy of the message.\n\nReturn-Path: <office@shop.example>\nFrom: office@shop.example\nTo: anna@recipient.example\n\nHello.\n",
+			Failure, "anna@recipient.example", MailboxFull, 552, "5.2.2", "", "", Permanent, false,
+		},
+		{
+			"postfix plain text", "From: MAILER-DAEMON@mx.sender.example (Mail Delivery System)\nTo: office@shop.example\nSubject: Undelivered Mail Returned to Sender\n\nThis is the mail system at host mx.sender.example.\n\nI'm sorry to have to inform you that your message could not\nbe delivered to one or more recipients.\n\n" +
+				"<anna@recipient.example>: host mx.recipient.example[192.0.2.7] said: 554 5.7.1\n    Service unavailable; Client host [198.51.100.23] blocked using\n    zen.spamhaus.org (in reply to RCPT TO command)\n",
+			Failure, "anna@recipient.example", IPListed, 554, "5.7.1", "mx.recipient.example", RcptTo, Permanent, false,
+		},
+		{
+			"sendmail delay", "From: Mail Delivery Subsystem <MAILER-DAEMON@mx.sender.example>\nTo: office@shop.example\nSubject: Warning: could not send message for past 4 hours\n\n    **********************************************\n    **      THIS IS A WARNING MESSAGE ONLY      **\n    **  YOU DO NOT NEED TO RESEND YOUR MESSAGE  **\n    **********************************************\n\n   ----- The following addresses had transient non-fatal errors -----\n<anna@recipient.example>\n\n   ----- Transcript of session follows -----\n<anna@recipient.example>... Deferred: Connection timed out with mx.recipient.example.\nWarning: message still undelivered after 4 hours\nWill keep trying until message is 5 days old\n",
+			Delay, "anna@recipient.example", Network, 0, "", "", "", Temporary, false,
+		},
+	} {
+		rep := ParseBytes([]byte(tt.message))
+		if rep.Kind != tt.kind || len(rep.Recipients) != 1 {
+			t.Errorf("%s: kind %s with %d recipients: %+v", tt.name, rep.Kind, len(rep.Recipients), rep.Recipients)
+			continue
+		}
+		r := rep.Recipients[0]
+		got := []any{r.Address, r.Reason, r.Reply.Code, r.Status.String(), r.RemoteMTA, r.Stage, r.Permanence, r.Suppress}
+		want := []any{tt.address, tt.reason, tt.reply, tt.status, tt.remote, tt.stage, tt.permanence, tt.suppress}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s:\n got %v\nwant %v\nquoted %s", tt.name, got, want, r.Quoted)
+		}
+	}
+}
+
+func TestParseIsSilentAboutOtherMail(t *testing.T) {
+	for name, message := range map[string]string{
+		"letter":     "From: Anna <anna@recipient.example>\nTo: office@shop.example\nSubject: Lunch\n\nCould you write to bert@other.example? His mailbox was full.\n",
+		"newsletter": "From: News <news@shop.example>\nTo: anna@recipient.example\nSubject: Delivery problems? Read our tips\nList-Id: <n.shop.example>\n\nAsk help@shop.example about it.\n",
+		"receipt":    "From: anna@recipient.example\nTo: office@shop.example\nSubject: Read: Lunch\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type=disposition-notification; boundary=b\n\n--b\nContent-Type: text/plain\n\nRead.\n--b\nContent-Type: message/disposition-notification\n\nFinal-Recipient: rfc822;anna@recipient.example\nDisposition: manual-action/MDN-sent-manually; displayed\n--b--\n",
+		"binary":     "\x00\x01\x02\xff\xfe",
+		"empty":      "",
+	} {
+		if rep := ParseBytes([]byte(message)); rep.Kind != OtherKind || len(rep.Recipients) != 0 {
+			t.Errorf("%s: called a %s with %+v", name, rep.Kind, rep.Recipients)
+		}
+	}
+}
+
+func TestParseAutoReply(t *testing.T) {
+	rep := ParseBytes([]byte("From: anna@recipient.example\nTo: office@shop.example\nSubject: Out of office: Lunch\nAuto-Submitted: auto-replied\n\nI am away until Monday.\n"))
+	if rep.Kind != AutoReply || len(rep.Recipients) != 1 || rep.Recipients[0].Reason != Vacation || rep.Recipients[0].Suppress {
+		t.Errorf("got %+v", rep)
+	}
+}
+
+func TestParseComplaint(t *testing.T) {
+	rep := ParseBytes([]byte("From: fbl@receiver.example\nSubject: complaint\nContent-Type: multipart/report; report-type=feedback-report; boundary=f\n\n--f\nContent-Type: message/feedback-report\n\nFeedback-Type: abuse\nUser-Agent: R/1\nVersion: 1\nOriginal-Mail-From: <b+anna=recipient.example@shop.example>\nSource-IP: 198.51.100.10\n\n--f\nContent-Type: message/rfc822\n\nFrom: news@shop.example\nTo: redacted@redacted.invalid\nMessage-ID: <n1@shop.example>\n\nNews.\n--f--\n"))
+	if rep.Kind != Feedback || rep.Complaint == nil || rep.Complaint.SourceIP.String() != "198.51.100.10" {
+		t.Fatalf("got %+v", rep)
+	}
+	if len(rep.Recipients) != 1 || rep.Recipients[0].Address != "anna@recipient.example" || !rep.Recipients[0].Suppress {
+		t.Errorf("recipients %+v, want the address of the return path", rep.Recipients)
+	}
+}
+
+func TestParseWithoutRecipientStillSaysWhy(t *testing.T) {
+	rep := ParseBytes([]byte("From: MAILER-DAEMON@mx.sender.example\nTo: office@shop.example\nSubject: Undelivered mail\n\nYour message could not be delivered:\n554 5.7.1 Service unavailable; Client host [198.51.100.23] blocked using bl.spamcop.net\n"))
+	if rep.Kind != Failure || len(rep.Recipients) != 1 || rep.Recipients[0].Address != "" || rep.Recipients[0].Reason != IPListed {
+		t.Errorf("got %+v", rep)
+	}
+}
+
+func TestParseErrors(t *testing.T) {
+	if _, err := Parse(strings.NewReader(" \n")); !errors.Is(err, ErrEmpty) {
+		t.Errorf("empty: %v, want ErrEmpty", err)
+	}
+	broken := errors.New("disk gone")
+	if _, err := Parse(io.MultiReader(strings.NewReader("From: a"), failingReader{broken})); !errors.Is(err, broken) {
+		t.Errorf("broken reader: %v", err)
+	}
+	long := dsn(twoRecipients) + strings.Repeat("x", MaxSize)
+	rep, err := Parse(strings.NewReader(long))
+	if err != nil || len(rep.Recipients) != 2 || len(rep.Omitted) == 0 {
+		t.Errorf("a message beyond the limit: %v, %d recipients, omitted %q", err, len(rep.Recipients), rep.Omitted)
+	}
+}
+
+type failingReader struct{ err error }
+
+func (f failingReader) Read([]byte) (int, error) { return 0, f.err }
+
+func TestParseBoundsNesting(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("From: a@b.example\n")
+	for i := range 100 {
+		fmt.Fprintf(&b, "Content-Type: multipart/mixed; boundary=x%dx\n\n--x%dx\n", i, i)
+	}
+	if rep := ParseBytes([]byte(b.String())); len(rep.Omitted) == 0 {
+		t.Error("deep nesting went unsaid")
+	}
+	many := "Content-Type: multipart/mixed; boundary=x\n\n" + strings.Repeat("--x\n\nhello\n", 1000)
+	if rep := ParseBytes([]byte(many)); len(rep.Omitted) == 0 {
+		t.Error("a thousand parts went unsaid")
+	}
+}
+
+func TestReportJSONReadsBack(t *testing.T) {
+	for _, want := range []*Report{
+		ParseBytes([]byte(dsn(twoRecipients))),
+		ParseReply("554 5.7.1 Client host [198.51.100.23] blocked using zen.spamhaus.org, see https://www.spamhaus.org/query/ip/198.51.100.23"),
+	} {
+		b, err := json.Marshal(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := &Report{}
+		if err := json.Unmarshal(b, got); err != nil {
+			t.Fatal(err)
+		}
+		again, _ := json.Marshal(got)
+		if !bytes.Equal(b, again) {
+			t.Errorf("read back as\n%s\nwant\n%s", again, b)
+		}
+		if want.Original == nil && !reflect.DeepEqual(got, want) {
+			t.Errorf("got %+v\nwant %+v", got, want)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(dsn(twoRecipients)))
+	f.Add([]byte("From: MAILER-DAEMON@a.example\nSubject: failure notice\n\n<b@c.example>:\nRemote host said: 550 x\n"))
+	f.Add([]byte("Content-Type: text/html; charset=iso-2022-jp\nContent-Transfer-Encoding: base64\n\nPGI+"))
+	f.Add([]byte("Content-Type: multipart/report; boundary=\n\n--\n--\n"))
+	f.Fuzz(func(t *testing.T, message []byte) {
+		rep := ParseBytes(message)
+		for _, r := range rep.Recipients {
+			if r.Reason == "" || r.Category == "" {
+				t.Fatalf("a recipient without a reason: %+v", r)
+			}
+			if r.Suppress && !r.Reason.OfAddress() {
+				t.Fatalf("suppressed for %s", r.Reason)
+			}
+		}
+		if _, err := json.Marshal(rep); err != nil {
+			t.Fatal(err)
+		}
+	})
+}

@@ -1,0 +1,356 @@
+package bounce
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// A Certainty is how sure a decision is, in a word.
+type Certainty string
+
+// The certainties, from the surest.
+const (
+	Certain  Certainty = "certain"  // a wording that means one thing
+	Likely   Certainty = "likely"   // a generic phrase, or a code with one meaning
+	Possible Certainty = "possible" // a code that servers use loosely
+	Unsure   Certainty = "unknown"
+)
+
+// A Decision says what decided a reason.
+type Decision struct {
+	Rule   string `json:"rule"`             // the rule's ID; "list", "code:5.1.1", "reply:550", "container" or "none"
+	Text   string `json:"text,omitempty"`   // what of Reply.Text matched
+	Start  int    `json:"start,omitempty"`  // its place there
+	End    int    `json:"end,omitempty"`    //
+	Source string `json:"source,omitempty"` // where the meaning is documented
+	Says   string `json:"says,omitempty"`   // the meaning in one sentence
+}
+
+// The tiers of evidence, the strongest first.
+const (
+	tierReceiver  = iota // a wording that has this meaning at this receiver
+	tierOwn              // a wording of this receiver's own
+	tierGuard            // the receiver complains of itself, or asks for patience: no listing
+	tierAtCode           // the receiver's own meaning of a code
+	tierList             // the text names a block list
+	tierAnywhere         // a wording that identifies itself
+	tierFallback         // a generic phrase
+	tierEnhanced         // an enhanced status code
+	tierWeak             // a phrase that servers use as filling
+	tierReplyCode        // the reply code and the stage
+	tierNone
+)
+
+// A verdict is what decide found.
+type verdict struct {
+	reason     Reason
+	permanence Permanence // what the text says of trying again, or ""
+	provider   string
+	certainty  Certainty
+	because    Decision
+	mentions   []Mention
+	expired    bool
+}
+
+// question is what a decision is made from.
+type question struct {
+	reply    Reply
+	reported Code   // the Status field, where the reply has no better code
+	host     string // the host that refused, where known
+	stage    Stage
+	context  string // what was said around the reply, for expiry alone
+}
+
+// candidate is a rule that fires, with its place in the text.
+type candidate struct {
+	rule       *Rule
+	tier       int
+	start, end int
+}
+
+// beats orders candidates: by tier, then the longer match, then the order of the
+// tables.
+func (c candidate) beats(other candidate) bool {
+	if c.tier != other.tier {
+		return c.tier < other.tier
+	}
+	return c.end-c.start > other.end-other.start
+}
+
+// overrules reports whether a wording says more about a listing than the name of
+// the list: which identity is listed, or that the list is the receiver's own,
+// which nobody can ask.
+func (c candidate) overrules(list Mention) bool {
+	if list.private() {
+		return true
+	}
+	reason := c.rule.Reason
+	return reason != list.reason() && (reason.Category() == Listed || reason == URLReputation)
+}
+
+// decide finds out why. It makes one pass over the text.
+func (r *Rules) decide(q question) verdict {
+	text := q.reply.Text
+	scan := r.scan(text)
+	provider := r.byHost(q.host)
+	if provider == "" {
+		provider = scan.provider
+	}
+	v := verdict{provider: provider, mentions: scan.mentions}
+	best, wrapper := r.choose(q, scan, provider)
+
+	code := q.code()
+	listed := listedMention(scan.mentions)
+	tier := tierNone
+	if best.rule != nil {
+		tier = best.tier
+	}
+	switch {
+	case tier <= tierAtCode:
+		v.byRule(best, text)
+	case tier == tierAnywhere && listed != nil && best.overrules(*listed):
+		v.byRule(best, text)
+	case listed != nil && tier > tierList && !isSuccess(q.reply.Code):
+		v.byList(*listed, text)
+	case tier <= tierFallback:
+		v.byRule(best, text)
+	case code != (Code{}) && !code.IsVague() && code.entry().reason != "" && code.entry().reason != Expired:
+		v.byCode(code)
+	case tier <= tierWeak:
+		v.byRule(best, text)
+	case wrapper.rule != nil:
+		v.byRule(wrapper, text)
+	case code.entry().reason == Expired:
+		v.byCode(code)
+	default:
+		v.byReplyCode(q)
+	}
+	v.expired = wrapper.rule != nil || code.entry().reason == Expired || expiredText(q.context)
+	if v.provider == "" && best.rule != nil {
+		v.provider = best.rule.Provider
+	}
+	return v
+}
+
+// code returns the enhanced code to decide by.
+func (q question) code() Code {
+	if q.reply.Enhanced != (Code{}) {
+		return q.reply.Enhanced
+	}
+	return q.reported
+}
+
+// scanned is what one pass over a text finds.
+type scanned struct {
+	hits     []candidate // rules, conditions not yet checked
+	provider string
+	mentions []Mention
+}
+
+func (r *Rules) scan(text string) scanned {
+	var (
+		s       scanned
+		lists   []listHit
+		seen    int
+		longest int // of the markers that prove a receiver
+	)
+	r.matcher.each(text, func(id uint32, start, end int) {
+		t := &r.targets[id]
+		// Hostile texts can repeat markers; beyond this many nothing new comes.
+		if seen++; seen > 4096 {
+			return
+		}
+		if end = t.matchEnd(text, start, end); end < 0 {
+			return
+		}
+		switch t.kind {
+		case ruleTarget:
+			s.hits = append(s.hits, candidate{rule: &r.rules[t.index], start: start, end: end})
+		case receiverTarget:
+			if end-start > longest {
+				longest, s.provider = end-start, r.receivers[t.index].id
+			}
+		case listTarget:
+			if len(lists) < maxMentions {
+				lists = append(lists, listHit{index: t.index, start: start, end: end, item: t.item(text, start, end)})
+			}
+		}
+	})
+	s.mentions = r.mentions(text, lists)
+	return s
+}
+
+// item returns the listed address or domain that a list's expression captures.
+func (t *target) item(text string, start, end int) string {
+	if t.re == nil {
+		return ""
+	}
+	at := t.re.SubexpIndex("item")
+	if at < 0 {
+		return ""
+	}
+	return trimItem(t.re.FindStringSubmatch(text[start:end])[at])
+}
+
+// choose returns the best rule, and apart from it the best one that only says
+// that time ran out: what stood in the way for days matters more.
+func (r *Rules) choose(q question, s scanned, provider string) (best, wrapper candidate) {
+	for _, c := range s.hits {
+		if !c.rule.allows(q) || s.insideWrapper(c) {
+			continue
+		}
+		switch {
+		case c.rule.Scope == AtReceiver && c.rule.Provider != provider:
+			continue
+		case c.rule.Scope == AtReceiver:
+			c.tier = tierReceiver
+		case c.rule.Provider != "" && c.rule.Provider == provider:
+			c.tier = tierOwn
+		case c.rule.Reason == Misconfigured || c.rule.Reason == Greylisted && c.rule.Scope == Anywhere:
+			c.tier = tierGuard
+		case c.rule.Scope == Anywhere:
+			c.tier = tierAnywhere
+		case c.rule.Weak:
+			c.tier = tierWeak
+		default:
+			c.tier = tierFallback
+		}
+		if c.rule.Reason == Expired {
+			if wrapper.rule == nil || c.beats(wrapper) {
+				wrapper = c
+			}
+			continue
+		}
+		if best.rule == nil || c.beats(best) {
+			best = c
+		}
+	}
+	for i := range r.rules {
+		rule := &r.rules[i]
+		if len(rule.Matches)+len(rule.Patterns) > 0 || rule.Provider != provider || !rule.allows(q) {
+			continue
+		}
+		if c := (candidate{rule: rule, tier: tierAtCode}); best.rule == nil || c.beats(best) {
+			best = c
+		}
+	}
+	return best, wrapper
+}
+
+// insideWrapper reports whether a phrase is part of a longer one that says that
+// time ran out: the "timeout" of "retry timeout exceeded" is no reason.
+func (s *scanned) insideWrapper(c candidate) bool {
+	for _, w := range s.hits {
+		if w.rule.Reason == Expired && c.rule.Reason != Expired && w.start <= c.start && w.end >= c.end {
+			return true
+		}
+	}
+	return false
+}
+
+// allows checks a rule's conditions on the codes.
+func (r *Rule) allows(q question) bool {
+	if len(r.Codes) > 0 {
+		code, ok := q.code(), false
+		for _, c := range r.Codes {
+			ok = ok || code.Class != 0 && c.Subject == code.Subject && c.Detail == code.Detail
+		}
+		if !ok {
+			return false
+		}
+	}
+	if len(r.Replies) == 0 {
+		return true
+	}
+	for _, n := range r.Replies {
+		if n == q.reply.Code {
+			return true
+		}
+	}
+	return false
+}
+
+func listedMention(mentions []Mention) *Mention {
+	for i, m := range mentions {
+		if m.Kind == MentionList {
+			return &mentions[i]
+		}
+	}
+	return nil
+}
+
+func (v *verdict) byRule(c candidate, text string) {
+	v.reason, v.permanence = c.rule.Reason, c.rule.Permanence
+	v.because = Decision{Rule: c.rule.ID, Text: text[c.start:c.end], Start: c.start, End: c.end, Source: c.rule.Source, Says: c.rule.Meaning}
+	switch c.tier {
+	case tierFallback:
+		v.certainty = Likely
+	case tierWeak:
+		v.certainty = Possible
+	default:
+		v.certainty = Certain
+	}
+	if v.reason == ReasonUnknown {
+		v.certainty = Unsure
+	}
+}
+
+func (v *verdict) byList(m Mention, text string) {
+	v.reason, v.certainty = m.reason(), Certain
+	says := "The reply names the block list " + m.Name
+	if m.Item != "" {
+		says += " and " + m.Item + " on it"
+	}
+	v.because = Decision{Rule: "list", Text: text[m.Start:m.End], Start: m.Start, End: m.End, Source: "the list's name in the reply", Says: says + "."}
+}
+
+func (v *verdict) byCode(c Code) {
+	e := c.entry()
+	v.reason, v.certainty = e.reason, Likely
+	if c.Subject == 3 || c.Subject == 4 || c.Subject == 5 || c.Detail == 0 {
+		v.certainty = Possible
+	}
+	v.because = Decision{Rule: "code:" + c.String(), Source: e.rfc, Says: fmt.Sprintf("The enhanced status code %s means: %s.", c, e.name)}
+}
+
+// replyReasons are what reply codes say by themselves (RFC 5321, section 4.2.3,
+// and the RFC named).
+var replyReasons = []struct {
+	code   int
+	stage  Stage // "" is any
+	reason Reason
+	source string
+}{
+	{421, "", System, "RFC 5321, section 3.8"},
+	{452, "", System, "RFC 5321, section 4.2.3"},
+	{454, Login, AuthFailed, "RFC 4954, section 6"},
+	{500, "", Protocol, "RFC 5321, section 4.2.3"},
+	{501, "", Protocol, "RFC 5321, section 4.2.3"},
+	{502, "", Protocol, "RFC 5321, section 4.2.3"},
+	{503, "", Protocol, "RFC 5321, section 4.2.3"},
+	{504, "", Protocol, "RFC 5321, section 4.2.3"},
+	{521, "", UnknownDomain, "RFC 7504, section 3"},
+	{530, "", AuthRequired, "RFC 4954, section 6"},
+	{534, "", AuthFailed, "RFC 4954, section 6"},
+	{535, "", AuthFailed, "RFC 4954, section 6"},
+	{538, "", AuthFailed, "RFC 4954, section 6"},
+	{551, "", Moved, "RFC 5321, section 4.2.3"},
+	{552, "", MailboxFull, "RFC 5321, section 4.2.3"},
+	{553, RcptTo, RecipientSyntax, "RFC 5321, section 4.2.3"},
+	{555, "", Protocol, "RFC 5321, section 4.1.1.11"},
+	{556, "", UnknownDomain, "RFC 7504, section 4"},
+}
+
+func (v *verdict) byReplyCode(q question) {
+	v.reason, v.certainty = ReasonUnknown, Unsure
+	v.because = Decision{Rule: "none"}
+	for _, row := range replyReasons {
+		if row.code == q.reply.Code && (row.stage == "" || row.stage == q.stage) {
+			v.reason, v.certainty = row.reason, Possible
+			v.because = Decision{Rule: "reply:" + strconv.Itoa(row.code), Source: row.source, Says: "The reply code alone says so; servers use it for other things too."}
+			return
+		}
+	}
+}
+
+func isSuccess(code int) bool { return code/100 == 2 }

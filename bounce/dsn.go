@@ -1,0 +1,347 @@
+package bounce
+
+import (
+	"bytes"
+	"net/mail"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// A fieldGroup is the fields of one paragraph of a delivery-status part.
+type fieldGroup []headerField
+
+func (g fieldGroup) get(name string) string { return header(g).get(name) }
+
+// readGroups reads the paragraphs of a delivery-status part (RFC 3464, section
+// 2.1).
+func readGroups(b []byte) []fieldGroup {
+	var (
+		groups []fieldGroup
+		open   fieldGroup
+	)
+	for len(b) > 0 {
+		var line []byte
+		line, b = cutLine(b)
+		trimmed := bytes.TrimSpace(line)
+		if len(trimmed) == 0 {
+			if open != nil {
+				groups, open = append(groups, open), nil
+				if len(groups) > maxRecipients {
+					return groups
+				}
+			}
+			continue
+		}
+		if (line[0] == ' ' || line[0] == '\t') && len(open) > 0 {
+			last := &open[len(open)-1]
+			if len(last.value) < maxReply {
+				last.value += "\n" + string(trimmed)
+			}
+			continue
+		}
+		name, value, ok := strings.Cut(string(trimmed), ":")
+		name = strings.ToLower(strings.TrimSpace(name))
+		if !ok || name == "" || strings.ContainsAny(name, " \t<>") {
+			if len(open) > 0 && len(open[len(open)-1].value) < maxReply { // a folded line that lost its indentation
+				last := &open[len(open)-1]
+				last.value += "\n" + string(trimmed)
+			}
+			continue
+		}
+		// A second recipient without a blank line before it.
+		if name == "final-recipient" && open.get("final-recipient") != "" {
+			groups, open = append(groups, open), nil
+		}
+		if len(open) < 64 {
+			open = append(open, headerField{name, strings.TrimSpace(value)})
+		}
+	}
+	if open != nil {
+		groups = append(groups, open)
+	}
+	return groups
+}
+
+// plainFields finds the fields of a delivery-status part in plain text.
+func plainFields(text string) []fieldGroup {
+	low := lower(text)
+	at := -1
+	for _, name := range []string{"final-recipient:", "original-recipient:"} {
+		for from := 0; ; {
+			i := strings.Index(low[from:], name)
+			if i < 0 {
+				break
+			}
+			i += from
+			if (i == 0 || low[i-1] == '\n') && (at < 0 || i < at) {
+				at = i
+				break
+			}
+			from = i + 1
+		}
+	}
+	if at < 0 {
+		return nil
+	}
+	// The paragraph before may hold Reporting-MTA.
+	start := at
+	if r := strings.LastIndex(low[:at], "reporting-mta:"); r >= 0 {
+		start = r
+	}
+	return readGroups([]byte(text[start:]))
+}
+
+// statusReport reads the machine part; false means that it names no recipient.
+func (rd *reader) statusReport(text string) bool {
+	delivered := 0
+	blocks := textBlocks(text, rd.own())
+	for _, g := range rd.fields {
+		if mta := typed(g.get("reporting-mta")); mta != "" && rd.rep.ReportingMTA == "" {
+			rd.rep.ReportingMTA = mta
+		}
+		if from := typed(g.get("received-from-mta")); from != "" && rd.rep.ReceivedFrom == "" {
+			rd.rep.ReceivedFrom = from
+		}
+		if id := g.get("original-envelope-id"); id != "" && rd.rep.EnvelopeID == "" {
+			rd.rep.EnvelopeID = id
+		}
+		if g.get("final-recipient") == "" && g.get("original-recipient") == "" {
+			continue
+		}
+		if len(rd.rep.Recipients) == maxRecipients {
+			rd.walk.omit("recipients beyond 10,000")
+			break
+		}
+		rec := readRecipient(g)
+		if rec.Address == "" {
+			continue
+		}
+		rd.explain(&rec, g, blocks, text)
+		if rec.Action == Delivered || rec.Action == Relayed || rec.Action == Expanded {
+			delivered++
+		}
+		rd.rep.Recipients = append(rd.rep.Recipients, rec)
+	}
+	if len(rd.rep.Recipients) == 0 {
+		return false
+	}
+	rd.rep.Recipients = mergeRecipients(rd.rep.Recipients)
+	rd.rep.Kind = Success
+	for _, rec := range rd.rep.Recipients {
+		switch {
+		case rec.Action == Failed:
+			rd.rep.Kind = Failure
+		case rec.Action == Delayed && rd.rep.Kind != Failure:
+			rd.rep.Kind = Delay
+		}
+	}
+	return true
+}
+
+// readRecipient reads the fields of one recipient.
+func readRecipient(g fieldGroup) Recipient {
+	final := address(g.get("final-recipient"))
+	original := address(g.get("original-recipient"))
+	actual := address(g.get("x-actual-recipient"))
+	rec := Recipient{Address: final, Action: Failed}
+	if original != "" && !strings.EqualFold(original, final) {
+		rec.Address, rec.OriginalAddress, rec.FinalAddress = original, original, final
+	}
+	if rec.Address == "" {
+		rec.Address = final
+	}
+	if actual != "" && rec.FinalAddress == "" && !strings.EqualFold(actual, rec.Address) {
+		rec.FinalAddress = actual
+	}
+	switch action, _, _ := strings.Cut(lower(g.get("action")), " "); strings.Trim(action, ";,") {
+	case "delayed", "delayed-retry", "deferred":
+		rec.Action = Delayed
+	case "delivered", "deliverable":
+		rec.Action = Delivered
+	case "relayed":
+		rec.Action = Relayed
+	case "expanded":
+		rec.Action = Expanded
+	}
+	rec.ReportedStatus = statusField(g.get("status"))
+	rec.RemoteMTA = lower(strings.Trim(typed(g.get("remote-mta")), "[]<>. "))
+	if until, err := mail.ParseDate(g.get("will-retry-until")); err == nil {
+		rec.RetryUntil = until
+	}
+	return rec
+}
+
+// explain finds the text about a recipient: its Diagnostic-Code, or what the
+// human part says of it.
+func (rd *reader) explain(rec *Recipient, g fieldGroup, blocks []block, text string) {
+	diagnostic := g.get("diagnostic-code")
+	if kind, rest, ok := strings.Cut(diagnostic, ";"); ok && isWordOnly(kind) {
+		diagnostic = strings.TrimSpace(rest)
+	}
+	human := blockFor(blocks, rec.Address, rec.FinalAddress, rec.OriginalAddress)
+	if human == "" && len(rd.fields) <= 2 {
+		human = text
+	}
+	quoted := diagnostic
+	if !telling(diagnostic) && human != "" {
+		quoted = firstTelling(diagnostic, human)
+	}
+	rd.rules.judge(rec, quoted, human)
+	if rec.Reason == ReasonUnknown && human != "" && quoted != human {
+		second := *rec
+		rd.rules.judge(&second, human, human)
+		if second.Reason != ReasonUnknown {
+			reply, status := rec.Reply, rec.Status
+			*rec = second
+			if rec.Reply.Code == 0 && reply.Code != 0 {
+				rec.Status = status
+			}
+		}
+	}
+}
+
+// telling reports whether a diagnostic says more than a code.
+func telling(diagnostic string) bool {
+	letters := 0
+	for i := range len(diagnostic) {
+		if isWord(diagnostic[i]) && !isDigit(diagnostic[i]) {
+			letters++
+		}
+	}
+	return letters >= 8
+}
+
+func firstTelling(diagnostic, human string) string {
+	if diagnostic == "" {
+		return human
+	}
+	return diagnostic + " " + human
+}
+
+func isWordOnly(s string) bool {
+	s = strings.TrimSpace(s)
+	for i := range len(s) {
+		if !isWord(s[i]) && s[i] != '-' && s[i] != '_' {
+			return false
+		}
+	}
+	return s != "" && !isDigit(s[0])
+}
+
+// typed strips the type of "dns; mx.example" (RFC 3464, section 2.1.2).
+func typed(field string) string {
+	kind, rest, ok := strings.Cut(field, ";")
+	if !ok || !isWordOnly(kind) {
+		rest = field
+	}
+	rest = strings.TrimSpace(rest)
+	if at := strings.IndexAny(rest, " \t\n("); at > 0 {
+		rest = rest[:at]
+	}
+	return rest
+}
+
+// address reads "rfc822; <user@domain>", with or without its type, in xtext
+// (RFC 3461) or utf-8-addr-xtext (RFC 6533).
+func address(field string) string {
+	kind, rest, ok := strings.Cut(field, ";")
+	if !ok || !isWordOnly(kind) {
+		kind, rest = "", field
+	}
+	rest = strings.TrimSpace(rest)
+	if open := strings.LastIndexByte(rest, '<'); open >= 0 {
+		if end := strings.IndexByte(rest[open:], '>'); end > 0 {
+			rest = rest[open+1 : open+end]
+		}
+	}
+	rest = strings.Trim(rest, " \t\n<>\"'")
+	if at := strings.IndexAny(rest, " \t\n"); at > 0 && !strings.HasPrefix(rest, `"`) {
+		rest = rest[:at]
+	}
+	if strings.EqualFold(strings.TrimSpace(kind), "utf-8") {
+		rest = undoUTF8(rest)
+	} else if strings.Contains(rest, "+") {
+		rest = undoXtext(rest)
+	}
+	if !strings.Contains(rest, "@") {
+		if kind == "" || lower(kind) != "rfc822" {
+			return ""
+		}
+		return rest
+	}
+	return strings.ToValidUTF8(rest, "\uFFFD")
+}
+
+// undoXtext decodes "+3D", where the result is an address still: a plus sign in
+// an address that was never encoded stays.
+func undoXtext(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '+' && i+2 < len(s) && isUpperHex(s[i+1]) && isUpperHex(s[i+2]) {
+			n, _ := strconv.ParseUint(s[i+1:i+3], 16, 8)
+			if n == '+' || n == '=' || n == ' ' {
+				b.WriteByte(byte(n))
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+func isUpperHex(c byte) bool { return isDigit(c) || 'A' <= c && c <= 'F' }
+
+// undoUTF8 decodes "\x{E9}".
+func undoUTF8(s string) string {
+	var b strings.Builder
+	for {
+		before, after, ok := strings.Cut(s, `\x{`)
+		b.WriteString(before)
+		if !ok {
+			return b.String()
+		}
+		hex, rest, ok := strings.Cut(after, "}")
+		n, err := strconv.ParseUint(hex, 16, 21)
+		if !ok || err != nil || !utf8.ValidRune(rune(n)) {
+			b.WriteString(`\x{`)
+			s = after
+			continue
+		}
+		b.WriteRune(rune(n))
+		s = rest
+	}
+}
+
+// statusField reads a Status field, which may carry a comment.
+func statusField(field string) Code {
+	word := strings.Trim(strings.TrimSpace(field), "()#;")
+	if at := strings.IndexAny(word, " \t\n(;"); at > 0 {
+		word = word[:at]
+	}
+	c, err := ParseCode(word)
+	if err != nil {
+		return Code{}
+	}
+	return c
+}
+
+// mergeRecipients joins groups about one address: some servers write one for
+// each attempt. The last says most.
+func mergeRecipients(list []Recipient) []Recipient {
+	index := map[string]int{}
+	out := list[:0]
+	for _, rec := range list {
+		key := lower(rec.Address) + " " + lower(rec.FinalAddress)
+		if at, seen := index[key]; seen {
+			if out[at].Reason == ReasonUnknown || out[at].Action == Delayed {
+				out[at] = rec
+			}
+			continue
+		}
+		index[key] = len(out)
+		out = append(out, rec)
+	}
+	return out
+}

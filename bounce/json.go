@@ -1,0 +1,96 @@
+package bounce
+
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+)
+
+// recipientJSON is the form of a Recipient in the command's output.
+type recipientJSON struct {
+	Recipient      string     `json:"recipient"`
+	Original       string     `json:"original,omitempty"`
+	Final          string     `json:"final,omitempty"`
+	Action         Action     `json:"action"`
+	Status         Code       `json:"status"`
+	Reply          string     `json:"reply"`
+	Reason         Reason     `json:"reason"`
+	Category       Category   `json:"category"`
+	Permanence     Permanence `json:"permanence"`
+	Response       Response   `json:"response"`
+	Suppress       bool       `json:"suppress"`
+	Provider       string     `json:"provider"`
+	Lists          []string   `json:"lists"`
+	IPs            []string   `json:"ips"`
+	Text           string     `json:"text"`
+	Enhanced       Code       `json:"enhanced,omitzero"`
+	ReportedStatus Code       `json:"reported_status,omitzero"`
+	Expired        bool       `json:"expired,omitempty"`
+	Stage          Stage      `json:"stage,omitempty"`
+	RemoteMTA      string     `json:"remote_mta,omitempty"`
+	Mentions       []Mention  `json:"mentions,omitempty"`
+	Because        Decision   `json:"because"`
+	Certainty      Certainty  `json:"certainty,omitempty"`
+	RetryUntil     time.Time  `json:"retry_until,omitzero"`
+	Quoted         string     `json:"quoted,omitempty"`
+	Legs           []Leg      `json:"legs,omitempty"`
+}
+
+// MarshalJSON implements [json.Marshaler].
+func (rec Recipient) MarshalJSON() ([]byte, error) {
+	out := recipientJSON{
+		Recipient: rec.Address, Original: rec.OriginalAddress, Final: rec.FinalAddress,
+		Action: rec.Action, Status: rec.Status, Reason: rec.Reason, Category: rec.Category,
+		Permanence: rec.Permanence, Response: rec.Response, Suppress: rec.Suppress, Provider: rec.Provider,
+		Lists: rec.named(MentionList), IPs: rec.named(MentionIP), Text: rec.Reply.Text, Enhanced: rec.Reply.Enhanced,
+		ReportedStatus: rec.ReportedStatus, Expired: rec.Expired, Stage: rec.Stage, RemoteMTA: rec.RemoteMTA,
+		Mentions: rec.Mentions, Because: rec.Because, Certainty: rec.Certainty, RetryUntil: rec.RetryUntil,
+		Legs: rec.Legs,
+	}
+	if rec.Reply.Code > 0 {
+		out.Reply = strconv.Itoa(rec.Reply.Code)
+	}
+	if rec.Quoted != rec.Reply.Text {
+		out.Quoted = rec.Quoted
+	}
+	return json.Marshal(out)
+}
+
+// named returns the values of the mentions of a kind, never nil.
+func (rec *Recipient) named(kind MentionKind) []string {
+	values := []string{}
+	for _, m := range rec.Mentions {
+		if m.Kind == kind {
+			values = append(values, m.Value)
+		}
+	}
+	return values
+}
+
+// Lists returns the block lists that the reply names: zones, or the names of
+// lists without a public zone.
+func (rec *Recipient) Lists() []string { return rec.named(MentionList) }
+
+// IPs returns the addresses that the reply names.
+func (rec *Recipient) IPs() []string { return rec.named(MentionIP) }
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (rec *Recipient) UnmarshalJSON(b []byte) error {
+	var in recipientJSON
+	if err := json.Unmarshal(b, &in); err != nil {
+		return err
+	}
+	*rec = Recipient{
+		Address: in.Recipient, OriginalAddress: in.Original, FinalAddress: in.Final,
+		Action: in.Action, Status: in.Status, Reason: in.Reason, Category: in.Category,
+		Permanence: in.Permanence, Response: in.Response, Suppress: in.Suppress, Provider: in.Provider,
+		Reply: Reply{Text: in.Text, Enhanced: in.Enhanced}, ReportedStatus: in.ReportedStatus, Expired: in.Expired,
+		Stage: in.Stage, RemoteMTA: in.RemoteMTA, Mentions: in.Mentions, Because: in.Because,
+		Certainty: in.Certainty, RetryUntil: in.RetryUntil, Quoted: in.Quoted, Legs: in.Legs,
+	}
+	rec.Reply.Code, _ = strconv.Atoi(in.Reply)
+	if rec.Quoted == "" {
+		rec.Quoted = in.Text
+	}
+	return nil
+}

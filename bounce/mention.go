@@ -1,0 +1,388 @@
+package bounce
+
+import (
+	_ "embed"
+	"net/netip"
+	"strings"
+
+	"github.com/rebound-mail/rebound/internal/stanza"
+)
+
+// A MentionKind says what a reply names.
+type MentionKind string
+
+// The kinds of mention.
+const (
+	MentionList   MentionKind = "list"   // a block list: Value is its zone, or its name where it has no public zone
+	MentionIP     MentionKind = "ip"     // an address
+	MentionDomain MentionKind = "domain" // a domain that a list of domains names
+	MentionURL    MentionKind = "url"    // a web page
+)
+
+// A Mention is something that the receiver's text names. Start and End are
+// offsets into Reply.Text.
+type Mention struct {
+	Kind  MentionKind `json:"kind"`
+	Value string      `json:"value"`
+	Name  string      `json:"name,omitempty"`  // of a list: "Spamhaus ZEN"
+	Item  string      `json:"item,omitempty"`  // of a list: the address or domain that it is said to hold
+	Lists string      `json:"lists,omitempty"` // of a list: what it lists, ip, domain or url
+	Start int         `json:"start"`
+	End   int         `json:"end"`
+}
+
+// private reports whether a list has no public zone.
+func (m Mention) private() bool { return m.Value == m.Name && !isHostName(m.Value) }
+
+// reason is what a mention of the list means for the mail.
+func (m Mention) reason() Reason {
+	switch m.Lists {
+	case "url":
+		return URLReputation
+	case "domain":
+		return DomainListed
+	}
+	return IPListed
+}
+
+//go:embed lists.txt
+var listFile string
+
+// A listRule recognises a block list in a text.
+type listRule struct {
+	name     string
+	zone     string
+	kind     string
+	matches  []string
+	patterns []string
+}
+
+func readLists(table string) ([]listRule, error) {
+	rows, err := stanza.Parse(strings.NewReader(table))
+	if err != nil {
+		return nil, err
+	}
+	lists := make([]listRule, 0, len(rows))
+	for _, row := range rows {
+		l := listRule{kind: "ip"}
+		for _, f := range row.Fields {
+			switch f.Key {
+			case "name":
+				l.name = f.Value
+			case "zone":
+				if l.zone == "" {
+					l.zone = f.Value
+				}
+				l.matches = append(l.matches, f.Value)
+			case "match":
+				l.matches = append(l.matches, f.Value)
+			case "regex":
+				l.patterns = append(l.patterns, f.Value)
+			case "kind":
+				l.kind = f.Value
+			case "source":
+			default:
+				return nil, stanza.Error(f.Line, "a list has no %q", f.Key)
+			}
+		}
+		if l.name == "" || len(l.matches)+len(l.patterns) == 0 {
+			return nil, stanza.Error(row.Line, "a list has a name and a zone or a text")
+		}
+		lists = append(lists, l)
+	}
+	return lists, nil
+}
+
+// Zones returns the zones of the block lists that the package recognises in a
+// text, in the order of its table.
+func Zones() []string {
+	var zones []string
+	for _, l := range DefaultRules().lists {
+		if l.zone != "" {
+			zones = append(zones, l.zone)
+		}
+	}
+	return zones
+}
+
+// maxMentions bounds what one reply may name.
+const maxMentions = 64
+
+// listHit is where a text names a list.
+type listHit struct {
+	index      int
+	start, end int
+	item       string
+}
+
+// mentions collects what a text names: lists, addresses, domains, pages.
+func (r *Rules) mentions(text string, hits []listHit) []Mention {
+	ips := findIPs(text)
+	out := r.listMentions(text, hits)
+	for i := range out {
+		if out[i].Item == "" && out[i].Lists == "ip" && len(ips) > 0 {
+			out[i].Item = nearest(ips, out[i].Start).Value
+		}
+	}
+	seen := map[string]bool{}
+	for _, m := range ips {
+		if !seen[m.Value] {
+			seen[m.Value] = true
+			out = append(out, m)
+		}
+	}
+	return append(out, findURLs(text)...)
+}
+
+// nearest returns the last address before a place in the text, or the first
+// after it: servers name the address, then the list.
+func nearest(ips []Mention, place int) Mention {
+	best := ips[0]
+	for _, ip := range ips {
+		if ip.End <= place {
+			best = ip
+		}
+	}
+	return best
+}
+
+// trimItem takes the punctuation of the sentence off an address or domain.
+func trimItem(s string) string { return strings.TrimRight(s, ".:;,") }
+
+// listMentions turns the hits of one pass into mentions: of hits that overlap,
+// the longest; of several for one list, the one that names the item.
+func (r *Rules) listMentions(text string, hits []listHit) []Mention {
+	var out []Mention
+	for i, h := range hits {
+		if h.start > 0 && text[h.start-1] == '@' || coveredByLonger(hits, i) {
+			continue
+		}
+		l := &r.lists[h.index]
+		m := Mention{Kind: MentionList, Value: l.zone, Name: l.name, Item: h.item, Lists: l.kind, Start: h.start, End: h.end}
+		if m.Value == "" {
+			m.Value = l.name
+		}
+		if at := indexMention(out, m.Value); at < 0 {
+			if len(out) < maxMentions {
+				out = append(out, m)
+			}
+		} else if out[at].Item == "" {
+			out[at].Item = m.Item
+		}
+	}
+	if len(out) == 0 {
+		if m, ok := genericList(text); ok {
+			out = append(out, m)
+		}
+	}
+	return dropFamilies(out)
+}
+
+func coveredByLonger(hits []listHit, i int) bool {
+	for k, other := range hits {
+		if k != i && other.start <= hits[i].start && other.end >= hits[i].end && other.end-other.start > hits[i].end-hits[i].start {
+			return true
+		}
+	}
+	return false
+}
+
+func indexMention(list []Mention, value string) int {
+	for i, m := range list {
+		if m.Value == value {
+			return i
+		}
+	}
+	return -1
+}
+
+// dropFamilies removes a mention that only names the operator ("Spamhaus",
+// "sorbs.net") beside one of a list of that operator, and keeps its item.
+func dropFamilies(list []Mention) []Mention {
+	var out []Mention
+	for i, m := range list {
+		specific := -1
+		for k, other := range list {
+			if k != i && len(other.Name) > len(m.Name) && strings.HasPrefix(other.Name, m.Name+" ") {
+				specific = k
+				break
+			}
+		}
+		if specific < 0 {
+			out = append(out, m)
+			continue
+		}
+		if list[specific].Item == "" {
+			list[specific].Item = m.Item
+		}
+	}
+	for i := range out {
+		if at := indexMention(list, out[i].Value); at >= 0 && out[i].Item == "" {
+			out[i].Item = list[at].Item
+		}
+	}
+	return out
+}
+
+// The wordings in which mail servers name a list of their own choosing: Postfix
+// default_rbl_reply, Exim's dnslists example, sendmail's dnsbl feature.
+var genericLeads = []struct {
+	lead string
+	sure bool // the wording itself speaks of a list
+}{
+	{"blocked using ", true},
+	{"black list at ", true},
+	{"blacklist at ", true},
+	{"listed at ", false},
+	{"listed in ", false},
+	{"listed on ", false},
+	{"listed by ", false},
+	{"found in ", false},
+	{"found on ", false},
+	{"blocked by ", false},
+	{"refused by the dnsbl ", true},
+	{"rejected by the dnsbl ", true},
+	{"rejected by the ", false},
+	{"lookup site '", true},
+}
+
+// listWords: beside one of them and an address, a name is a list's.
+var listWords = []string{"dnsbl", "rbl", "blacklist", "black list", "blocklist", "block list", "listed"}
+
+// genericList finds a list that no table knows. A list of countries says where
+// an address is, not that it is bad.
+func genericList(text string) (Mention, bool) {
+	low := lower(text)
+	for _, g := range genericLeads {
+		at := strings.Index(low, g.lead)
+		if at < 0 {
+			continue
+		}
+		start := at + len(g.lead)
+		for _, scheme := range []string{"https://", "http://", "www."} {
+			if strings.HasPrefix(low[start:], scheme) {
+				start += len(scheme)
+			}
+		}
+		end := start
+		for end < len(low) && (isWord(low[end]) || low[end] == '.' || low[end] == '-' || low[end] == '_') {
+			end++
+		}
+		zone := strings.Trim(low[start:end], ".-")
+		end = start + len(zone)
+		if !isHostName(zone) || isAddress(zone) || strings.Contains(zone, "countries.") || len(findIPs(text)) == 0 {
+			continue
+		}
+		if !g.sure && !hasListWord(low[:start]+low[end:]) {
+			continue
+		}
+		return Mention{Kind: MentionList, Value: zone, Name: zone, Lists: "ip", Start: start, End: end}, true
+	}
+	return Mention{}, false
+}
+
+func hasListWord(low string) bool {
+	for _, w := range listWords {
+		for from := 0; ; {
+			at := strings.Index(low[from:], w)
+			if at < 0 {
+				break
+			}
+			at += from
+			end := at + len(w)
+			if (at == 0 || !isWord(low[at-1])) && (end == len(low) || !isWord(low[end])) {
+				return true
+			}
+			from = end
+		}
+	}
+	return false
+}
+
+// isHostName reports whether s is a name of at least two labels whose last is a
+// word of letters.
+func isHostName(s string) bool {
+	dot := strings.LastIndexByte(s, '.')
+	if dot <= 0 || len(s) > 253 || len(s)-dot < 3 {
+		return false
+	}
+	for i := dot + 1; i < len(s); i++ {
+		if c := lowerByte(s[i]); c < 'a' || c > 'z' {
+			return false
+		}
+	}
+	for label := range strings.SplitSeq(s, ".") {
+		if label == "" {
+			return false
+		}
+	}
+	return true
+}
+
+func isAddress(s string) bool {
+	_, err := netip.ParseAddr(s)
+	return err == nil
+}
+
+// findIPs returns the addresses in a text with their places. Groups of digits
+// that are part of something longer (versions, queue IDs) are none.
+func findIPs(text string) []Mention {
+	var out []Mention
+	for i := 0; i < len(text) && len(out) < maxMentions; {
+		if !isAddrByte(text[i]) {
+			i++
+			continue
+		}
+		end := i
+		for end < len(text) && isAddrByte(text[end]) {
+			end++
+		}
+		token := strings.TrimRight(text[i:end], ".:")
+		bounded := (i == 0 || !isWord(text[i-1]) && text[i-1] != '-' && text[i-1] != '_') &&
+			(end == len(text) || !isWord(text[end]) && text[end] != '-' && text[end] != '_')
+		if bounded && len(token) >= 3 && (strings.Count(token, ".") == 3 || strings.Count(token, ":") >= 2) {
+			if addr, err := netip.ParseAddr(token); err == nil && usefulAddr(addr) {
+				out = append(out, Mention{Kind: MentionIP, Value: addr.String(), Start: i, End: i + len(token)})
+			}
+		}
+		i = end
+	}
+	return out
+}
+
+func isAddrByte(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F' || c == '.' || c == ':'
+}
+
+// usefulAddr leaves out what cannot be a host: 0.0.0.0, loopback (the answers of
+// block lists), and "::" of program text.
+func usefulAddr(a netip.Addr) bool {
+	return a.IsValid() && !a.IsUnspecified() && !a.IsLoopback() && !a.IsMulticast()
+}
+
+// findURLs returns the web pages that a text names.
+func findURLs(text string) []Mention {
+	var out []Mention
+	for from := 0; len(out) < maxMentions; {
+		at := strings.Index(text[from:], "http")
+		if at < 0 {
+			break
+		}
+		start := from + at
+		rest := text[start:]
+		if !strings.HasPrefix(rest, "http://") && !strings.HasPrefix(rest, "https://") {
+			from = start + 4
+			continue
+		}
+		end := start
+		for end < len(text) && text[end] > ' ' && !strings.ContainsRune(`<>"'`, rune(text[end])) {
+			end++
+		}
+		url := strings.TrimRight(text[start:end], ".,;:)]")
+		if len(url) > len("https://") {
+			out = append(out, Mention{Kind: MentionURL, Value: url, Start: start, End: start + len(url)})
+		}
+		from = max(end, start+4)
+	}
+	return out
+}

@@ -1,0 +1,419 @@
+package bounce
+
+import (
+	"bytes"
+	"encoding/base64"
+	"html"
+	"io"
+	"mime"
+	"mime/quotedprintable"
+	"net/mail"
+	"strings"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/htmlindex"
+	"golang.org/x/text/encoding/unicode"
+)
+
+// The limits of a message. What lies beyond them is named in Report.Omitted.
+const (
+	MaxSize       = 32 << 20 // bytes of a message that are read
+	maxDepth      = 12       // nested parts
+	maxParts      = 256      // parts of one message
+	maxHeaders    = 2000     // header fields of one part
+	maxHuman      = 256 << 10
+	maxMachine    = 4 << 20 // of a delivery-status part: 10,000 recipients
+	maxRecipients = 10_000
+	maxHeaderLine = 64 << 10
+)
+
+// A header is the fields of a part in their order, unfolded, names in lower
+// case, values as they came.
+type header []headerField
+
+type headerField struct{ name, value string }
+
+func (h header) get(name string) string {
+	for _, f := range h {
+		if f.name == name {
+			return f.value
+		}
+	}
+	return ""
+}
+
+func (h header) all(name string) []string {
+	var all []string
+	for _, f := range h {
+		if f.name == name {
+			all = append(all, f.value)
+		}
+	}
+	return all
+}
+
+// A part is one node of a message. Body is a slice of the input, still encoded.
+type part struct {
+	header    header
+	mediaType string // lower case; "text/plain" where none is stated
+	params    map[string]string
+	body      []byte
+	children  []part
+}
+
+// A walker reads a message within the limits and notes what it leaves out.
+type walker struct {
+	parts   int
+	omitted []string
+}
+
+func (w *walker) omit(what string) {
+	for _, o := range w.omitted {
+		if o == what {
+			return
+		}
+	}
+	w.omitted = append(w.omitted, what)
+}
+
+// cutLine returns the first line of b without its end, and the rest. Lines end
+// with LF or CRLF.
+func cutLine(b []byte) (line, rest []byte) {
+	at := bytes.IndexByte(b, '\n')
+	if at < 0 {
+		return b, nil
+	}
+	return bytes.TrimSuffix(b[:at], []byte("\r")), b[at+1:]
+}
+
+// readHeader reads fields up to the first blank line. A line that is no field
+// and continues none ends the header too: the body of a damaged message begins
+// there.
+func (w *walker) readHeader(b []byte) (header, []byte) {
+	var h header
+	for first := true; len(b) > 0; first = false {
+		line, rest := cutLine(b)
+		if len(line) == 0 {
+			return h, rest
+		}
+		if len(line) > maxHeaderLine {
+			w.omit("the end of a header line over 64 KiB")
+			line = line[:maxHeaderLine]
+		}
+		if line[0] == ' ' || line[0] == '\t' {
+			if len(h) == 0 {
+				if len(bytes.TrimSpace(line)) == 0 {
+					return h, rest
+				}
+				return h, b
+			}
+			last := &h[len(h)-1]
+			if folded := bytes.TrimSpace(line); len(folded) > 0 && len(last.value) < maxHeaderLine {
+				last.value += " " + string(folded)
+			}
+			b = rest
+			continue
+		}
+		colon := bytes.IndexByte(line, ':')
+		if colon <= 0 || bytes.ContainsAny(bytes.TrimRight(line[:colon], " \t"), " \t") {
+			if first && (bytes.HasPrefix(line, []byte("From ")) || bytes.HasPrefix(line, []byte(">From "))) {
+				b = rest
+				continue
+			}
+			return h, b
+		}
+		if len(h) == maxHeaders {
+			w.omit("header fields beyond 2,000")
+		} else if len(h) < maxHeaders {
+			name := strings.ToLower(strings.TrimRight(string(line[:colon]), " \t"))
+			h = append(h, headerField{name, strings.TrimSpace(string(line[colon+1:]))})
+		}
+		b = rest
+	}
+	return h, nil
+}
+
+// read reads one part and those inside it.
+func (w *walker) read(b []byte, depth int) part {
+	w.parts++
+	var p part
+	p.header, p.body = w.readHeader(b)
+	p.mediaType, p.params = contentType(p.header.get("content-type"))
+	if !strings.HasPrefix(p.mediaType, "multipart/") {
+		return p
+	}
+	if depth == maxDepth {
+		w.omit("parts nested deeper than 12")
+		return p
+	}
+	boundary := p.params["boundary"]
+	if boundary == "" || !hasBoundary(p.body, boundary) {
+		boundary = guessBoundary(p.body)
+	}
+	if boundary == "" {
+		return p
+	}
+	for _, section := range w.split(p.body, boundary) {
+		p.children = append(p.children, w.read(section, depth+1))
+	}
+	return p
+}
+
+// contentType reads a Content-Type field as far as it can be read.
+func contentType(field string) (string, map[string]string) {
+	if field == "" {
+		return "text/plain", nil
+	}
+	t, params, err := mime.ParseMediaType(field)
+	if err == nil || t != "" && params != nil {
+		return t, params
+	}
+	// Damaged: take the type and the parameters that can be told.
+	words := strings.Split(field, ";")
+	t = strings.ToLower(strings.TrimSpace(words[0]))
+	params = map[string]string{}
+	for _, w := range words[1:] {
+		if name, value, ok := strings.Cut(w, "="); ok {
+			params[strings.ToLower(strings.TrimSpace(name))] = strings.Trim(strings.TrimSpace(value), `"`)
+		}
+	}
+	if !strings.Contains(t, "/") {
+		t = "text/plain"
+	}
+	return t, params
+}
+
+func hasBoundary(b []byte, boundary string) bool {
+	line := "--" + boundary
+	return bytes.HasPrefix(b, []byte(line)) || bytes.Contains(b, []byte("\n"+line))
+}
+
+// guessBoundary takes the first line "--…" that a header follows, for messages
+// whose boundary parameter is lost or wrong.
+func guessBoundary(b []byte) string {
+	for range 64 {
+		if len(b) == 0 {
+			return ""
+		}
+		var line []byte
+		line, b = cutLine(b)
+		if len(line) > 4 && len(line) < 200 && bytes.HasPrefix(line, []byte("--")) && !bytes.ContainsAny(line, " \t") {
+			if next, _ := cutLine(b); bytes.HasPrefix(bytes.ToLower(next), []byte("content-")) {
+				return string(line[2:])
+			}
+		}
+	}
+	return ""
+}
+
+// split cuts a multipart body at its boundaries (RFC 2046, section 5.1).
+func (w *walker) split(b []byte, boundary string) [][]byte {
+	var (
+		sections [][]byte
+		mark     = []byte("--" + boundary)
+		open     = -1
+	)
+	for at := 0; at < len(b); {
+		found := bytes.Index(b[at:], mark)
+		if found < 0 {
+			break
+		}
+		start := at + found
+		at = start + len(mark)
+		if start > 0 && b[start-1] != '\n' {
+			continue
+		}
+		line, rest := cutLine(b[at:])
+		tail := bytes.TrimRight(line, " \t")
+		closing := bytes.Equal(tail, []byte("--"))
+		if len(tail) > 0 && !closing {
+			continue // another boundary that begins with this one
+		}
+		if open >= 0 {
+			sections = append(sections, b[open:start])
+		}
+		open = -1
+		if closing {
+			break
+		}
+		if w.parts+len(sections) >= maxParts {
+			w.omit("parts beyond 256")
+			return sections
+		}
+		open = len(b) - len(rest)
+		at = open
+	}
+	if open >= 0 {
+		sections = append(sections, b[open:])
+	}
+	return sections
+}
+
+// decode undoes the transfer encoding of a part, up to limit bytes of result.
+func (w *walker) decode(p *part, limit int) []byte {
+	b := p.body
+	switch strings.ToLower(strings.TrimSpace(p.header.get("content-transfer-encoding"))) {
+	case "base64":
+		b = decodeBase64(cut(b, limit*2))
+	case "quoted-printable":
+		r := quotedprintable.NewReader(bytes.NewReader(cut(b, limit*3)))
+		var out bytes.Buffer
+		// Bad escapes end the reader; what came before stands, and the rest is
+		// taken as it is.
+		if _, err := out.ReadFrom(r); err != nil {
+			b = append(out.Bytes(), undecoded(b, out.Len())...)
+		} else {
+			b = out.Bytes()
+		}
+	}
+	if len(b) > limit {
+		w.omit("the end of a long text")
+		b = b[:limit]
+	}
+	return b
+}
+
+func cut(b []byte, limit int) []byte { return b[:min(len(b), limit)] }
+
+// undecoded is what is left of an encoded body when n decoded octets were read
+// before a fault; the encoded form is never shorter.
+func undecoded(b []byte, n int) []byte { return b[min(n, len(b)):] }
+
+func decodeBase64(b []byte) []byte {
+	clean := make([]byte, 0, len(b))
+	for _, c := range b {
+		if isWord(c) && c < 0x80 || c == '+' || c == '/' {
+			clean = append(clean, c)
+		}
+	}
+	clean = clean[:len(clean)-len(clean)%4+min(len(clean)%4, 3)]
+	if len(clean)%4 == 1 {
+		clean = clean[:len(clean)-1]
+	}
+	out := make([]byte, base64.RawStdEncoding.DecodedLen(len(clean)))
+	n, _ := base64.RawStdEncoding.Decode(out, clean)
+	return out[:n]
+}
+
+// text returns a text part as UTF-8 with LF line ends; HTML loses its tags.
+func (w *walker) text(p *part, limit int) string {
+	b := w.decode(p, limit)
+	s := toUTF8(b, p.params["charset"])
+	if p.mediaType == "text/html" {
+		s = htmlText(s)
+	}
+	return strings.ReplaceAll(s, "\r\n", "\n")
+}
+
+// toUTF8 decodes by the charset named, or by a byte order mark. What cannot be
+// decoded becomes U+FFFD.
+func toUTF8(b []byte, charset string) string {
+	var e encoding.Encoding
+	switch {
+	case bytes.HasPrefix(b, []byte("\xff\xfe")), bytes.HasPrefix(b, []byte("\xfe\xff")):
+		e = unicode.UTF16(unicode.BigEndian, unicode.UseBOM)
+	case bytes.HasPrefix(b, []byte("\xef\xbb\xbf")):
+		b = b[3:]
+	case charset != "":
+		e, _ = htmlindex.Get(strings.TrimSpace(charset))
+	}
+	if e == nil || e == unicode.UTF8 {
+		return strings.ToValidUTF8(string(b), "\uFFFD")
+	}
+	out, err := e.NewDecoder().Bytes(b)
+	if err != nil {
+		return strings.ToValidUTF8(string(b), "\uFFFD")
+	}
+	return string(out)
+}
+
+// blockTags end a line of text.
+var blockTags = map[string]bool{
+	"br": true, "p": true, "div": true, "tr": true, "li": true, "table": true, "h1": true, "h2": true, "h3": true, "h4": true, "pre": true, "hr": true, "title": true, "blockquote": true,
+}
+
+// htmlText returns the words of an HTML document, a line for each block. It is
+// no HTML parser: bounces need their sentences, not their layout.
+func htmlText(s string) string {
+	var b strings.Builder
+	b.Grow(len(s) / 2)
+	low := lower(s)
+	for s != "" {
+		low = low[len(low)-len(s):]
+		open := strings.IndexByte(s, '<')
+		if open < 0 {
+			b.WriteString(s)
+			break
+		}
+		b.WriteString(strings.ReplaceAll(s[:open], "\n", " "))
+		s = s[open:]
+		if strings.HasPrefix(s, "<!--") {
+			_, after, ok := strings.Cut(s, "-->")
+			if !ok {
+				break
+			}
+			s = after
+			continue
+		}
+		end := strings.IndexByte(s, '>')
+		if end < 0 || end > 1 && strings.Contains(s[1:end], "@") {
+			// An address in angle brackets, or a lone "<".
+			b.WriteByte('<')
+			s = s[1:]
+			continue
+		}
+		name := tagName(s[1:end])
+		s = s[end+1:]
+		switch {
+		case name == "style" || name == "script":
+			at := strings.Index(low[len(low)-len(s):], "</"+name)
+			if at < 0 {
+				return b.String()
+			}
+			s = s[at:]
+		case blockTags[name]:
+			b.WriteByte('\n')
+		}
+	}
+	return html.UnescapeString(b.String())
+}
+
+func tagName(tag string) string {
+	tag = strings.TrimPrefix(tag, "/")
+	end := 0
+	for end < len(tag) && isWord(tag[end]) {
+		end++
+	}
+	return strings.ToLower(tag[:end])
+}
+
+// decodeWords undoes RFC 2047 encoded words as far as they can be undone.
+func decodeWords(s string) string {
+	if !strings.Contains(s, "=?") {
+		return strings.ToValidUTF8(s, "\uFFFD")
+	}
+	d := mime.WordDecoder{CharsetReader: func(charset string, input io.Reader) (io.Reader, error) {
+		e, err := htmlindex.Get(charset)
+		if err != nil {
+			return nil, err
+		}
+		return e.NewDecoder().Reader(input), nil
+	}}
+	out, err := d.DecodeHeader(s)
+	if err != nil {
+		return strings.ToValidUTF8(s, "\uFFFD")
+	}
+	return strings.ToValidUTF8(out, "\uFFFD")
+}
+
+// addressIn returns the first mail address in a field, without its brackets.
+func addressIn(field string) string {
+	if a, err := mail.ParseAddress(field); err == nil {
+		return a.Address
+	}
+	list := findAddresses(field)
+	if len(list) == 0 {
+		return ""
+	}
+	return list[0]
+}

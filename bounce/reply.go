@@ -1,0 +1,276 @@
+package bounce
+
+import (
+	"strconv"
+	"strings"
+)
+
+// A Reply is what the server that refused said.
+type Reply struct {
+	Code     int    // 550; 0 where the text holds none
+	Enhanced Code   // 5.1.1; zero where the text holds none
+	Text     string // all lines joined by single spaces, with repeated codes taken out; it begins with the codes
+}
+
+func isReplyCode(n int) bool { return 200 <= n && n <= 599 || n == 605 || n == 607 }
+
+// maxReply bounds the text of one reply. RFC 5321, section 4.5.3.1.5, allows 512
+// octets a line; nobody explains a refusal in a hundred of them.
+const maxReply = 32 << 10
+
+// readReply joins the lines of a reply and reads its codes.
+func readReply(raw string) Reply {
+	if len(raw) > maxReply {
+		raw = raw[:maxReply]
+	}
+	raw = strings.ToValidUTF8(raw, "\uFFFD")
+	code, enhanced := leadingCodes(strings.TrimSpace(raw))
+	var b strings.Builder
+	b.Grow(len(raw))
+	for line := range strings.Lines(raw) {
+		line = strings.TrimSpace(line)
+		if b.Len() > 0 {
+			line = withoutCodes(line, code, enhanced)
+		}
+		for word := range strings.FieldsSeq(line) {
+			if b.Len() > 0 {
+				if repeatsCodes(word, code) {
+					continue
+				}
+				b.WriteByte(' ')
+			}
+			b.WriteString(word)
+		}
+	}
+	r := Reply{Code: code, Enhanced: enhanced, Text: b.String()}
+	if code > 0 {
+		// Unfolded replies repeat "550-5.1.1 " in the middle of the text.
+		r.Text = dropRepeats(r.Text, code, enhanced)
+		if len(r.Text) > 3 && r.Text[3] == '-' {
+			r.Text = r.Text[:3] + " " + r.Text[4:]
+		}
+	}
+	if enhanced == (Code{}) {
+		r.Enhanced = codeIn(r.Text, code)
+	}
+	return r
+}
+
+// leadingCodes reads "550-5.7.1 …", "550 5.7.1", "550" or "5.7.1" at the start.
+func leadingCodes(s string) (int, Code) {
+	code := 0
+	if len(s) >= 3 && isDigits(s[:3]) && (len(s) == 3 || !isDigit(s[3]) && s[3] != '.') {
+		code, _ = strconv.Atoi(s[:3])
+		if !isReplyCode(code) {
+			return 0, Code{}
+		}
+		s = strings.TrimLeft(s[3:], " -\t#")
+	}
+	word, _, _ := strings.Cut(s, " ")
+	word = strings.Trim(strings.TrimSpace(word), "()[]#:,;-_")
+	c, err := ParseCode(word)
+	if err != nil {
+		return code, Code{}
+	}
+	return code, c
+}
+
+// withoutCodes removes the codes that begin a continuation line.
+func withoutCodes(line string, code int, enhanced Code) string {
+	if code == 0 || len(line) < 3 || line[:3] != strconv.Itoa(code) || len(line) > 3 && line[3] != ' ' && line[3] != '-' {
+		return line
+	}
+	line = strings.TrimLeft(line[3:], " -")
+	if enhanced != (Code{}) {
+		line = strings.TrimPrefix(line, enhanced.String())
+	}
+	return strings.TrimSpace(line)
+}
+
+// repeatsCodes reports whether a word is "550-" or "550-5.7.1" again.
+func repeatsCodes(word string, code int) bool {
+	if code == 0 || len(word) < 4 || word[3] != '-' || word[:3] != strconv.Itoa(code) {
+		return false
+	}
+	if len(word) == 4 {
+		return true
+	}
+	_, err := ParseCode(word[4:])
+	return err == nil
+}
+
+// dropRepeats takes "550 5.1.1" out of the text after its beginning.
+func dropRepeats(text string, code int, enhanced Code) string {
+	if enhanced == (Code{}) {
+		return text
+	}
+	again := " " + strconv.Itoa(code) + " " + enhanced.String() + " "
+	head := min(len(text), len(again)-1)
+	return text[:head] + strings.ReplaceAll(text[head:], again, " ")
+}
+
+// codeIn finds an enhanced status code anywhere in a text: one that begins with
+// the class of the reply code where there is one, that is not part of an
+// address, a version or a queue ID.
+func codeIn(text string, reply int) Code {
+	for i := 0; i+5 <= len(text); i++ {
+		if !strings.ContainsRune("245", rune(text[i])) || text[i+1] != '.' {
+			continue
+		}
+		if i > 0 && (isWord(text[i-1]) || text[i-1] == '.' || text[i-1] == '/') {
+			continue
+		}
+		end := i + 1
+		for end < len(text) && (isDigit(text[end]) || text[end] == '.') {
+			end++
+		}
+		token := strings.TrimRight(text[i:end], ".")
+		if end < len(text) && isWord(text[end]) {
+			continue
+		}
+		c, err := ParseCode(token)
+		if err == nil && (reply == 0 || int(c.Class) == reply/100) && c.Subject <= 7 {
+			return c
+		}
+	}
+	return Code{}
+}
+
+// A Stage is the point of the SMTP dialogue at which a reply was given.
+type Stage string
+
+// The stages.
+const (
+	Connect  Stage = "connect"
+	Hello    Stage = "helo"
+	StartTLS Stage = "starttls"
+	Login    Stage = "auth"
+	MailFrom Stage = "mail"
+	RcptTo   Stage = "rcpt"
+	Data     Stage = "data"        // the DATA command
+	EndData  Stage = "end-of-data" // after the content
+)
+
+// stageMarks are the wordings of Postfix, Exim, Sendmail and the RFCs.
+var stageMarks = []struct {
+	mark  string
+	stage Stage
+}{
+	{"end of data", EndData},
+	{"after end of data", EndData},
+	{"pipelined end of data", EndData},
+	{"after pipelined data", EndData},
+	{"in reply to data", Data},
+	{"after data", Data},
+	{">>> data", Data},
+	{"rcpt to", RcptTo},
+	{"mail from", MailFrom},
+	{"starttls", StartTLS},
+	{"in reply to ehlo", Hello},
+	{"after ehlo", Hello},
+	{"after helo", Hello},
+	{"in reply to helo", Hello},
+	{"initial connection", Connect},
+	{"while talking to", ""},
+}
+
+// stageIn reads the stage from the words around a reply; context is what the
+// reporting server wrote, not the reply itself.
+func stageIn(context string) Stage {
+	low := lower(context)
+	for _, m := range stageMarks {
+		if strings.Contains(low, m.mark) {
+			return m.stage
+		}
+	}
+	return ""
+}
+
+// quoteLeads stand before a reply that one server reports of another.
+var quoteLeads = []string{
+	"said:", "says:", "responded:", "responded with:", "reply:", "replied:", "response:", "response was:", "error was:", "errors:", "error:",
+	"returned:", "returned", "smtp;", "transfail:", "<<<", "reason:", "status:", "server:", "message:", "failed:", "with", "was:", "diagnostic:", "answered:",
+}
+
+// wrapLeads stand before the last reply in a text that itself begins with a
+// reply code: a server that gave up quotes what stood in its way. Any other
+// quotation inside a reply (the look-up of a sender, say) is not the refusal.
+var wrapLeads = []string{"transfail:", "remote server returned", "returned", "last smtp error:", "smtp;", "said:"}
+
+// verifications are the words of a server that checks an address elsewhere and
+// quotes what it heard.
+var verifications = []string{"sender address rejected", "recipient address rejected", "sender verify", "verification failed", "callout"}
+
+// innermost finds the reply of the last server in a text in which servers quote
+// each other: "host mx.example[192.0.2.1] said: 550 5.1.1 … (in reply to RCPT TO
+// command)". It returns the reply's text and what stands around it.
+func innermost(text string) (inner, around string) {
+	best, lead := -1, quoteLeads
+	if startsReply(strings.TrimSpace(text)) {
+		lead = wrapLeads
+		if containsAny(lower(text), verifications) {
+			return strings.TrimSpace(text), ""
+		}
+	}
+	for i := 0; i+3 <= len(text); i++ {
+		if !isDigit(text[i]) || !startsReply(text[i:]) || i > 0 && (isWord(text[i-1]) || strings.IndexByte(".-#=@/", text[i-1]) >= 0) {
+			continue
+		}
+		if i == 0 {
+			best = 0
+			continue
+		}
+		before := strings.TrimRight(text[:i], " \t\r\n'\"(<[")
+		low := lower(before[max(0, len(before)-20):])
+		for _, l := range lead {
+			if strings.HasSuffix(low, l) && (len(low) == len(l) || !isWord(low[len(low)-len(l)-1])) {
+				best = i
+				break
+			}
+		}
+		if best < 0 && (strings.HasSuffix(before, ":") || hasEnhanced(text[i:])) {
+			best = i
+		}
+	}
+	if best < 0 {
+		return text, text
+	}
+	inner, around = text[best:], text[:best]
+	// Postfix and others close with the command they had sent.
+	if at := strings.LastIndex(inner, "(in reply to "); at > 0 {
+		around += inner[at:]
+		inner = strings.TrimSpace(inner[:at])
+	}
+	if best > 0 && strings.ContainsAny(text[best-1:best], `'"([<`) {
+		closer := map[byte]string{'\'': "'", '"': `"`, '(': ")", '[': "]", '<': ">"}[text[best-1]]
+		if at := strings.LastIndex(inner, closer); at > 0 && at >= len(inner)-3 {
+			inner = inner[:at]
+		}
+	}
+	return inner, around
+}
+
+// hasEnhanced: "550 5.1.1", with a code of the same class.
+func hasEnhanced(s string) bool {
+	code, enhanced := leadingCodes(s)
+	return enhanced.Class != 0 && int(enhanced.Class) == code/100
+}
+
+// startsReply: "550 ", "550-", "550" at the end, with a code that means failure.
+func startsReply(s string) bool {
+	if len(s) < 3 || s[0] != '4' && s[0] != '5' || !isDigit(s[1]) || !isDigit(s[2]) {
+		return false
+	}
+	return len(s) == 3 || strings.IndexByte(" -\t\n\r:;,", s[3]) >= 0
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+func isDigits(s string) bool {
+	for i := range len(s) {
+		if !isDigit(s[i]) {
+			return false
+		}
+	}
+	return s != ""
+}

@@ -1,0 +1,304 @@
+package bounce
+
+import (
+	"embed"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/rebound-mail/rebound/internal/stanza"
+)
+
+// A Rule says what a wording means.
+type Rule struct {
+	ID       string // unique, stable: "google-ptr-missing"
+	Provider string // the receiver whose wording it is; "" for software and generic phrases
+	Scope    Scope
+	Weak     bool     // filling that stands beside better words: it loses to them and to a telling code
+	Matches  []string // literal markers; any of them fires the rule
+	Patterns []string // regular expressions (RE2) with a literal beginning; likewise
+	Codes    []Code   // if any, the reply must carry one of these, whatever its class
+	Replies  []int    // if any, the reply code must be one of these
+
+	Reason     Reason
+	Permanence Permanence // "" where the text does not say whether to try again
+	Meaning    string     // one sentence
+	Source     string     // the page or program that documents it
+	Host       string     // a host that stands for the receiver in the examples
+	Examples   []string   // full replies that this rule decides
+}
+
+// A Scope says when a rule may fire.
+type Scope string
+
+// The scopes, in the order in which they decide.
+const (
+	AtReceiver Scope = "receiver" // only when the receiver is known to be Provider
+	Anywhere   Scope = "any"      // the text identifies itself
+	Fallback   Scope = "fallback" // a generic phrase: only when nothing else decides
+)
+
+//go:embed rules/*.txt
+var ruleFiles embed.FS
+
+//go:embed receivers.txt
+var receiverFile string
+
+// Rules is a set of rules ready for use. It is immutable and safe for
+// concurrent use.
+type Rules struct {
+	rules     []Rule
+	receivers []receiver
+	lists     []listRule
+	matcher   *matcher
+	targets   []target // parallel to the matcher's patterns
+}
+
+// A target says what a pattern of the matcher stands for.
+type target struct {
+	kind  targetKind
+	index int            // of the rule, receiver or list
+	re    *regexp.Regexp // to be run where the literal stands; nil for a literal
+}
+
+type targetKind uint8
+
+const (
+	ruleTarget targetKind = iota
+	receiverTarget
+	listTarget
+)
+
+// maxPattern is how much of the text a regular expression may see, so that a
+// text full of its beginning costs linear time.
+const maxPattern = 512
+
+// DefaultRules returns the rules that the package carries. They are read once,
+// on first use.
+func DefaultRules() *Rules { return defaultRules() }
+
+var defaultRules = sync.OnceValue(func() *Rules {
+	var rules []Rule
+	files, err := ruleFiles.ReadDir("rules")
+	if err != nil {
+		panic(err)
+	}
+	for _, file := range files {
+		f, err := ruleFiles.Open("rules/" + file.Name())
+		if err != nil {
+			panic(err)
+		}
+		read, err := readRules(f)
+		f.Close()
+		if err != nil {
+			panic(fmt.Sprintf("bounce: rules/%s: %v", file.Name(), err))
+		}
+		rules = append(rules, read...)
+	}
+	r, err := compile(rules)
+	if err != nil {
+		panic(err)
+	}
+	return r
+})
+
+// With returns the rules of r and those read from a table; a rule of the table
+// replaces the one of the same ID. The table's format is that of the files in
+// the package's folder rules: one stanza a rule. An error names the line.
+func (r *Rules) With(table io.Reader) (*Rules, error) {
+	added, err := readRules(table)
+	if err != nil {
+		return nil, fmt.Errorf("bounce: rules: %w", err)
+	}
+	rules := slices.Clone(r.rules)
+	for _, rule := range added {
+		at := slices.IndexFunc(rules, func(old Rule) bool { return old.ID == rule.ID })
+		if at >= 0 {
+			rules[at] = rule
+		} else {
+			rules = append(rules, rule)
+		}
+	}
+	return compile(rules)
+}
+
+// All returns the rules in their order.
+func (r *Rules) All() []Rule { return slices.Clone(r.rules) }
+
+func readRules(table io.Reader) ([]Rule, error) {
+	rows, err := stanza.Parse(table)
+	if err != nil {
+		return nil, err
+	}
+	rules := make([]Rule, 0, len(rows))
+	for _, row := range rows {
+		rule, err := readRule(row)
+		if err != nil {
+			return nil, err
+		}
+		rules = append(rules, rule)
+	}
+	return rules, nil
+}
+
+func readRule(row stanza.Row) (Rule, error) {
+	var r Rule
+	for _, f := range row.Fields {
+		switch f.Key {
+		case "id":
+			r.ID = f.Value
+		case "provider":
+			r.Provider = f.Value
+		case "scope":
+			r.Scope = Scope(f.Value)
+		case "weak":
+			r.Weak = f.Value == "yes"
+		case "match":
+			r.Matches = append(r.Matches, f.Value)
+		case "regex":
+			r.Patterns = append(r.Patterns, f.Value)
+		case "code":
+			for word := range strings.FieldsSeq(f.Value) {
+				c, err := ParseCode("5" + strings.TrimPrefix(word, "x"))
+				if err != nil {
+					return r, stanza.Error(f.Line, "%q is no code such as x.7.1", word)
+				}
+				r.Codes = append(r.Codes, c)
+			}
+		case "reply":
+			for word := range strings.FieldsSeq(f.Value) {
+				n, err := strconv.Atoi(word)
+				if err != nil || !isReplyCode(n) {
+					return r, stanza.Error(f.Line, "%q is no reply code", word)
+				}
+				r.Replies = append(r.Replies, n)
+			}
+		case "reason":
+			r.Reason = Reason(f.Value)
+		case "permanence":
+			r.Permanence = Permanence(f.Value)
+		case "meaning":
+			r.Meaning = f.Value
+		case "source":
+			r.Source = f.Value
+		case "host":
+			r.Host = f.Value
+		case "example":
+			r.Examples = append(r.Examples, f.Value)
+		default:
+			return r, stanza.Error(f.Line, "a rule has no %q", f.Key)
+		}
+	}
+	return r, r.check(row.Line)
+}
+
+func (r *Rule) check(line int) error {
+	switch {
+	case r.ID == "":
+		return stanza.Error(line, "the rule has no id")
+	case r.Scope != AtReceiver && r.Scope != Anywhere && r.Scope != Fallback:
+		return stanza.Error(line, "%s: scope is receiver, any or fallback", r.ID)
+	case r.Scope == AtReceiver && r.Provider == "":
+		return stanza.Error(line, "%s: a rule of scope receiver names its provider", r.ID)
+	case !r.Reason.Known():
+		return stanza.Error(line, "%s: %q is no reason", r.ID, r.Reason)
+	case r.Permanence != "" && r.Permanence != Permanent && r.Permanence != Temporary:
+		return stanza.Error(line, "%s: permanence is permanent or temporary", r.ID)
+	case len(r.Matches)+len(r.Patterns) == 0 && (r.Scope != AtReceiver || len(r.Codes)+len(r.Replies) == 0):
+		return stanza.Error(line, "%s: has nothing to match", r.ID)
+	case r.Source == "":
+		return stanza.Error(line, "%s: names no source", r.ID)
+	}
+	for _, m := range r.Matches {
+		if len(strings.Trim(m, "*")) < 2 {
+			return stanza.Error(line, "%s: the marker %q is too short", r.ID, m)
+		}
+	}
+	return nil
+}
+
+// compile builds the one matcher of rules, receivers and lists.
+func compile(rules []Rule) (*Rules, error) {
+	r := &Rules{rules: rules}
+	var err error
+	if r.receivers, err = readReceivers(receiverFile); err != nil {
+		return nil, fmt.Errorf("bounce: receivers.txt: %w", err)
+	}
+	if r.lists, err = readLists(listFile); err != nil {
+		return nil, fmt.Errorf("bounce: lists.txt: %w", err)
+	}
+	var pats []pattern
+	add := func(kind targetKind, index int, literals, expressions []string) error {
+		for _, l := range literals {
+			pats = append(pats, newPattern(l))
+			r.targets = append(r.targets, target{kind: kind, index: index})
+		}
+		for _, x := range expressions {
+			p, re, err := anchor(x)
+			if err != nil {
+				return err
+			}
+			pats = append(pats, p)
+			r.targets = append(r.targets, target{kind: kind, index: index, re: re})
+		}
+		return nil
+	}
+	seen := map[string]bool{}
+	for i, rule := range rules {
+		if seen[rule.ID] {
+			return nil, fmt.Errorf("bounce: two rules are called %s", rule.ID)
+		}
+		seen[rule.ID] = true
+		if err := add(ruleTarget, i, rule.Matches, rule.Patterns); err != nil {
+			return nil, fmt.Errorf("bounce: rule %s: %w", rule.ID, err)
+		}
+	}
+	for i, rec := range r.receivers {
+		if err := add(receiverTarget, i, rec.texts, nil); err != nil {
+			return nil, err
+		}
+	}
+	for i, l := range r.lists {
+		if err := add(listTarget, i, l.matches, l.patterns); err != nil {
+			return nil, fmt.Errorf("bounce: list %s: %w", l.name, err)
+		}
+	}
+	r.matcher = newMatcher(pats)
+	return r, nil
+}
+
+// anchor splits a regular expression into the literal with which it begins and
+// the expression to run there.
+func anchor(x string) (pattern, *regexp.Regexp, error) {
+	bounded := strings.TrimPrefix(x, `\b`)
+	re, err := regexp.Compile(bounded)
+	if err != nil {
+		return pattern{}, nil, err
+	}
+	literal, _ := re.LiteralPrefix()
+	if len(literal) < 2 {
+		return pattern{}, nil, fmt.Errorf("%q must begin with a literal of two characters", x)
+	}
+	p := newPattern(literal)
+	p.needLeft = p.needLeft && bounded != x
+	p.needRght = false
+	re, err = regexp.Compile("^(?i:" + bounded + ")")
+	return p, re, err
+}
+
+// matchEnd returns where the match of a pattern that starts at start ends, or -1.
+func (t *target) matchEnd(text string, start, end int) int {
+	if t.re == nil {
+		return end
+	}
+	window := text[start:min(len(text), start+maxPattern)]
+	loc := t.re.FindStringIndex(window)
+	if loc == nil {
+		return -1
+	}
+	return start + loc[1]
+}

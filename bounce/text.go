@@ -1,0 +1,478 @@
+package bounce
+
+import (
+	"strings"
+)
+
+// returnedMarks begin the copy of the mail in a bounce without MIME structure.
+var returnedMarks = []string{
+	"--- below this line is a copy of the message",
+	"------ this is a copy of",
+	"----- this is a copy of",
+	"this is a copy of the message",
+	"--- unsent message below ---",
+	"--- unsent message follows",
+	"----- unsent message follows",
+	"----- original message ",
+	"-----original message-----",
+	"----- message header follows",
+	"------ message header follows",
+	"----- message body follows",
+	"----- message text follows",
+	"--- returned mail follows ---",
+	"-------- returned mail --------",
+	"--- returned message ---",
+	"--- original message follows",
+	"original message follows",
+	"--- the following is a copy of",
+	"the text of your message is",
+	"----- header of the message",
+	"--- message header",
+	"original message headers:",
+	"the header of the original message is following",
+	"the header page of your message follows",
+	"--- attached is a copy of",
+	"your message reads (in part)",
+	"the first 50 lines of the message",
+	"your original message",
+	"message contents follow",
+	"--------returned mail",
+	"begin_of_returned_message",
+}
+
+// splitReturned cuts a bounce's text where the returned mail begins.
+func splitReturned(text string) (human, returned string) {
+	at := 0
+	for at < len(text) {
+		end := strings.IndexByte(text[at:], '\n')
+		line := text[at:]
+		next := len(text)
+		if end >= 0 {
+			line, next = text[at:at+end], at+end+1
+		}
+		low := lower(strings.TrimSpace(line))
+		for _, mark := range returnedMarks {
+			if strings.HasPrefix(low, mark) {
+				return text[:at], strings.TrimLeft(text[next:], "\r\n \t")
+			}
+		}
+		// A header in the middle of the text is a returned one.
+		if at > 0 && (strings.HasPrefix(low, "received: from ") || strings.HasPrefix(low, "return-path: <")) {
+			return text[:at], text[at:]
+		}
+		at = next
+	}
+	return text, ""
+}
+
+// own returns the addresses that are no failed recipients: those to and from
+// whom the report itself goes, and the author of the returned mail.
+func (rd *reader) own() map[string]bool {
+	own := map[string]bool{}
+	for _, name := range []string{"from", "to", "reply-to", "sender", "return-path", "delivered-to", "errors-to", "resent-to", "cc"} {
+		for _, a := range findAddresses(rd.top.header.get(name)) {
+			own[lower(a)] = true
+		}
+	}
+	if o := rd.rep.Original; o != nil {
+		own[lower(o.From)], own[lower(o.ReturnPath)] = true, true
+	}
+	return own
+}
+
+// robots are the local parts under which mail servers write.
+var robots = []string{"mailer-daemon", "postmaster", "mail-daemon", "mailerdaemon", "mailer_daemon", "mdaemon", "majordomo", "abuse", "bounces", "noreply", "no-reply", "mail_daemon", "mmdf", "mmailer", "uucp", "maiser", "emailer-daemon", "smtp", "gateway", "autoforward", "e500_smtp_mail_service"}
+
+func isRobot(address string) bool {
+	local, _, _ := strings.Cut(lower(address), "@")
+	for _, r := range robots {
+		if local == r {
+			return true
+		}
+	}
+	return strings.Contains(local, "mailer-daemon") || strings.Contains(local, "postmaster")
+}
+
+// failureSubjects begin or are part of a bounce's subject.
+var failureSubjects = []string{
+	"undeliver", "delivery status", "delivery failure", "delivery fail", "failure notice", "returned mail", "mail delivery", "delivery notification", "returned to sender", "non-delivery", "nondeliver", "non deliver",
+	"could not be delivered", "couldn't be delivered", "not delivered", "delivery has failed", "delivery error", "delivery problem", "message status", "mail failure", "failed mail", "mail error", "mail system error", "warning: could not send", "warning: message", "bounce", "returned message", "delivery report", "message delivery", "delivery unsuccessful", "unzustellbar", "non remis", "non recapit", "notification d'échec", "no se puede entregar", "mancato recapito", "mensaje no entregado", "error sending", "user unknown", "unknown user", "mail nicht zustellbar", "onbestelbaar", "failed delivery", "unable to deliver", "cannot deliver", "could not deliver", "notificação", "退信", "невозможно доставить", "недоставлен", "delivery incomplete", "rejected", "mail undeliverable", "undelivered", "delivery delayed", "delay", "returned", "nondelivery", "sorry", "message you sent", "unbekannt", "failure", "error", "problem", "エラー", "配信不能", "was not sent",
+}
+
+// looksLikeBounce asks for signs that a mail server wrote the message, before
+// its text is searched for addresses: ordinary mail holds addresses too.
+func (rd *reader) looksLikeBounce(text string) bool {
+	h := rd.top.header
+	if h.get("x-failed-recipients") != "" {
+		return true
+	}
+	subject := lower(rd.rep.Subject)
+	from := lower(h.get("from"))
+	byServer := isRobot(from) || strings.Contains(from, "mail delivery") || isRobot(addressIn(from)) || isRobot(lower(h.get("sender")))
+	if strings.TrimSpace(h.get("return-path")) == "<>" {
+		byServer = true
+	}
+	aboutFailure := false
+	for _, s := range failureSubjects {
+		if strings.Contains(subject, s) {
+			aboutFailure = true
+			break
+		}
+	}
+	low := lower(text)
+	phrases := 0
+	for _, p := range failurePhrases {
+		if strings.Contains(low, p) {
+			phrases++
+		}
+	}
+	switch {
+	case byServer && (aboutFailure || phrases > 0):
+		return true
+	case aboutFailure && phrases > 0:
+		return true
+	}
+	return phrases >= 2
+}
+
+// failurePhrases are what the text of a bounce says of itself.
+var failurePhrases = []string{
+	"error delivering", "could not be delivered", "couldn't be delivered", "cannot be delivered", "can't be delivered", "was not delivered", "wasn't delivered", "not been delivered", "unable to deliver", "undeliverable", "delivery failed", "failed to deliver",
+	"permanent fatal errors", "permanent error", "delivery to the following", "following address", "failed recipient", "did not reach", "non remis", "unzustellbar", "konnte nicht", "could not deliver", "returned to sender", "user unknown", "unknown user", "unknown address", "mailbox unavailable", "mail delivery", "this is the qmail-send program", "no such user", "delivery status", "i'm sorry to have to inform you", "remote host said", "not delivered", "delivery has failed", "invalid final delivery", "can not be delivered", "not listed in", "does not exist", "problems were encountered", "delivery error", "transcript of session", "rejected your message", "unable to send", "unable to reach", "mailbox full", "no se ha podido entregar", "недоставлен", "не может быть доставлено", "退信", "user not known", "over quota", "message exceeded", "could not be sent", "was rejected",
+}
+
+// delayPhrases tell a notice of delay from one of failure.
+var delayPhrases = []string{
+	"warning message only", "will be retried", "will keep trying", "will continue trying", "delivery attempts will continue", "not yet been delivered", "you do not need to resend", "temporarily delayed", "delivery is delayed", "has been delayed", "still being attempted", "you do not need to", "no action is required on your part", "not been delivered yet", "could not send message for past", "will be returned to you if",
+}
+
+// expiredPhrases say in the sender's own server's words that time ran out.
+var expiredPhrases = []string{
+	"retry timeout exceeded", "in the queue too long", "retry time not reached", "message timeout", "could not send message for past", "delivery time expired", "unable to deliver message after", "message expired", "queue lifetime",
+}
+
+func expiredText(s string) bool { return containsAny(lower(s), expiredPhrases) }
+
+func containsAny(low string, phrases []string) bool {
+	for _, p := range phrases {
+		if strings.Contains(low, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// textReport reads a bounce without a machine part; false means that it names
+// nobody.
+func (rd *reader) textReport(text string) bool {
+	own := rd.own()
+	named := failedRecipients(rd.top.header)
+	blocks := textBlocks(text, own)
+	var addresses []string
+	switch {
+	case len(named) > 0:
+		addresses = named
+	case len(blocks) > 0:
+		for _, b := range blocks {
+			addresses = appendNew(addresses, b.address)
+		}
+	default:
+		addresses = loneAddresses(text, own)
+	}
+	if len(addresses) == 0 && containsAny(lower(text), failurePhrases) {
+		if o := rd.rep.Original; o != nil && o.To != "" && strings.Contains(o.To, "@") {
+			addresses = []string{o.To}
+		}
+	}
+	if len(addresses) > maxRecipients {
+		addresses = addresses[:maxRecipients]
+		rd.walk.omit("recipients beyond 10,000")
+	}
+	low := lower(text)
+	action := Failed
+	rd.rep.Kind = Failure
+	if len(named) == 0 && containsAny(low, delayPhrases) {
+		action, rd.rep.Kind = Delayed, Delay
+	}
+	for _, a := range addresses {
+		rec := Recipient{Address: a, Action: action}
+		quoted := blockFor(blocks, a)
+		if quoted == "" || !telling(strings.ReplaceAll(quoted, a, "")) {
+			quoted = text
+		}
+		rd.rules.judge(&rec, quoted, text)
+		if rec.Reason == ReasonUnknown && quoted != text {
+			second := rec
+			rd.rules.judge(&second, text, text)
+			if second.Reason != ReasonUnknown {
+				rec = second
+			}
+		}
+		rd.rep.Recipients = append(rd.rep.Recipients, rec)
+	}
+	if len(addresses) == 0 {
+		rd.rep.Kind = OtherKind
+		if rd.top.header.get("x-failed-recipients") != "" || isRobot(addressIn(rd.top.header.get("from"))) {
+			// A bounce that names nobody still says why.
+			rec := Recipient{Action: action}
+			rd.rules.judge(&rec, text, text)
+			if rec.Reason == ReasonUnknown && rec.Reply.Code == 0 {
+				return false
+			}
+			rd.rep.Kind = Failure
+			rd.rep.Recipients = append(rd.rep.Recipients, rec)
+			return true
+		}
+		return false
+	}
+	return true
+}
+
+// failedRecipients reads the field that Exim and Google write.
+func failedRecipients(h header) []string {
+	var list []string
+	for _, field := range h.all("x-failed-recipients") {
+		for _, a := range findAddresses(field) {
+			list = appendNew(list, a)
+		}
+	}
+	return list
+}
+
+func appendNew(list []string, a string) []string {
+	for _, b := range list {
+		if strings.EqualFold(a, b) {
+			return list
+		}
+	}
+	return append(list, a)
+}
+
+// A block is what a text says of one address: the line that begins with it and
+// those that follow.
+type block struct {
+	address string
+	text    string
+}
+
+// leads may stand before the address that begins a block.
+var leads = []string{"<", "*", "-", ">", "to:", "recipient:", "recipient address:", "address:", "failed recipient:", "user:", "e-mail:", "email:", "an:", "final recipient:", "destinatario:", "rcpt to:", "mailto:", "|", "\"", "'"}
+
+// textBlocks finds the paragraphs that begin with an address.
+func textBlocks(text string, own map[string]bool) []block {
+	var (
+		blocks []block
+		open   = -1
+		blanks int
+	)
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\r\n")
+		trimmed := strings.TrimSpace(line)
+		if trimmed == "" {
+			blanks++
+			continue
+		}
+		if a, rest, ok := leadingAddress(trimmed); ok && !own[lower(a)] && !isRobot(a) {
+			if len(blocks) == maxRecipients {
+				break
+			}
+			blocks = append(blocks, block{address: a, text: rest})
+			open, blanks = len(blocks)-1, 0
+			continue
+		}
+		if open < 0 {
+			continue
+		}
+		indented := line[0] == ' ' || line[0] == '\t'
+		if blanks > 0 && !indented || blanks > 1 {
+			open = -1
+			continue
+		}
+		blanks = 0
+		if b := &blocks[open]; len(b.text) < maxReply {
+			b.text += "\n" + trimmed
+		}
+	}
+	return mergeBlocks(blocks)
+}
+
+// mergeBlocks joins the blocks of one address.
+func mergeBlocks(blocks []block) []block {
+	index := map[string]int{}
+	out := blocks[:0]
+	for _, b := range blocks {
+		key := lower(b.address)
+		if at, seen := index[key]; seen {
+			if len(out[at].text) < maxReply {
+				out[at].text += "\n" + b.text
+			}
+			continue
+		}
+		index[key] = len(out)
+		out = append(out, b)
+	}
+	return out
+}
+
+// leadingAddress reads an address at the start of a line.
+func leadingAddress(line string) (address, rest string, ok bool) {
+	for range 4 {
+		low := lower(line)
+		stripped := false
+		for _, lead := range leads {
+			if strings.HasPrefix(low, lead) {
+				line = strings.TrimLeft(line[len(lead):], " \t")
+				stripped = true
+				break
+			}
+		}
+		if !stripped {
+			break
+		}
+	}
+	end := addressEnd(line)
+	if end == 0 {
+		return "", "", false
+	}
+	address = line[:end]
+	rest = strings.TrimLeft(line[end:], `>"'*`)
+	if strings.HasPrefix(rest, "@") {
+		return "", "", false
+	}
+	return address, strings.TrimLeft(rest, " \t:,;."), true
+}
+
+// addressEnd returns the length of the address at the start of s, or 0.
+func addressEnd(s string) int {
+	at := 0
+	if strings.HasPrefix(s, `"`) {
+		return 0
+	}
+	for at < len(s) && isLocalByte(s[at]) {
+		at++
+	}
+	if at == 0 || at > 128 || at == len(s) || s[at] != '@' {
+		return 0
+	}
+	end := at + 1
+	for end < len(s) && (isWord(s[end]) || s[end] == '.' || s[end] == '-' || s[end] == '_') {
+		end++
+	}
+	end = at + 1 + len(strings.TrimRight(s[at+1:end], ".-_"))
+	if end == at+1 || end < len(s) && s[end] == '@' {
+		return 0
+	}
+	return end
+}
+
+// isLocalByte: the atext of RFC 5322, section 3.2.3, and dots.
+func isLocalByte(c byte) bool {
+	return isWord(c) || strings.IndexByte("!#$%&'*+-/=?^_`{|}~.", c) >= 0
+}
+
+// findAddresses returns the addresses anywhere in a text, at most 1,000.
+func findAddresses(text string) []string {
+	var list []string
+	for at := 0; at < len(text) && len(list) < 1000; {
+		i := strings.IndexByte(text[at:], '@')
+		if i < 0 {
+			break
+		}
+		i += at
+		start := i
+		for start > at && isLocalByte(text[start-1]) {
+			start--
+		}
+		for start < i && strings.IndexByte("'`*=|", text[start]) >= 0 {
+			start++
+		}
+		if end := addressEnd(text[start:]); end > 0 && start+end > i {
+			list = append(list, text[start:start+end])
+			at = start + end
+		} else {
+			at = i + 1
+		}
+	}
+	return list
+}
+
+// loneAddresses finds the recipient in running text: an address on a line that,
+// with the one before, speaks of failure; else the only address there is.
+func loneAddresses(text string, own map[string]bool) []string {
+	var near, all []string
+	before := ""
+	for line := range strings.Lines(text) {
+		low := lower(line)
+		for _, a := range findAddresses(line) {
+			if own[lower(a)] || isRobot(a) {
+				continue
+			}
+			all = appendNew(all, a)
+			if containsAny(before+" "+low, failurePhrases) || startsReply(strings.TrimLeft(low, " \t<")) {
+				near = appendNew(near, a)
+			}
+		}
+		if strings.TrimSpace(low) != "" {
+			before = low
+		}
+	}
+	switch {
+	case len(near) > 0:
+		return near
+	case len(all) == 1:
+		return all
+	}
+	return nil
+}
+
+// blockFor returns the text about one of some addresses.
+func blockFor(blocks []block, addresses ...string) string {
+	for _, a := range addresses {
+		for _, b := range blocks {
+			if a != "" && strings.EqualFold(a, b.address) && b.text != "" {
+				return b.text
+			}
+		}
+	}
+	return ""
+}
+
+// remoteIn reads the host in "host mx.example[192.0.2.1] said:", "while talking
+// to mx.example.:" and the like.
+func remoteIn(around string) string {
+	low := lower(around)
+	for _, lead := range []string{"while talking to ", "host ", "server ", "remote server ", "connected to ", "from "} {
+		for from := 0; ; {
+			at := strings.Index(low[from:], lead)
+			if at < 0 {
+				break
+			}
+			at += from
+			from = at + len(lead)
+			if at > 0 && isWord(low[at-1]) {
+				continue
+			}
+			rest := low[from:]
+			end := 0
+			for end < len(rest) && (isWord(rest[end]) || rest[end] == '.' || rest[end] == '-' || rest[end] == '_') {
+				end++
+			}
+			if name := strings.TrimRight(rest[:end], ".-"); isHostName(name) && !isAddress(name) {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
+// replyAddressee reads "<user@domain>: reply", as mail logs and qmail write it.
+func replyAddressee(text string) (address, rest string) {
+	if !strings.HasPrefix(text, "<") {
+		return "", text
+	}
+	a, after, ok := leadingAddress(text)
+	if !ok || len(after) == len(text) {
+		return "", text
+	}
+	return a, after
+}

@@ -1,0 +1,133 @@
+package dnsbl
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// A Nature says what a listing is about.
+type Nature string
+
+// The natures. The zero value means that the list does not say.
+const (
+	Spam      Nature = "spam"
+	Exploit   Nature = "exploit" // an infected machine, a proxy, a stolen account
+	Policy    Nature = "policy"  // a range that should not send mail directly
+	PTR       Nature = "ptr"     // reverse DNS is missing or generic
+	Phishing  Nature = "phishing"
+	Malware   Nature = "malware"
+	Botnet    Nature = "botnet"
+	Abused    Nature = "abused"     // a good domain that others misuse
+	Hijacked  Nature = "hijacked"   // a stolen or criminal network
+	NewDomain Nature = "new-domain" // first seen a short while ago
+	OpenProxy Nature = "open-proxy"
+	Tor       Nature = "tor"
+	Attack    Nature = "attack"     // log-ins and scans, not mail
+	BadConfig Nature = "bad-config" // missing postmaster or abuse address, bad MX
+	Allowed   Nature = "allow"      // a good sender
+	Neutral   Nature = "neutral"    // neither good nor bad
+	Untold    Nature = "unknown"    // the operator does not say
+)
+
+var natures = []Nature{Spam, Exploit, Policy, PTR, Phishing, Malware, Botnet, Abused, Hijacked, NewDomain, OpenProxy, Tor, Attack, BadConfig, Allowed, Neutral, Untold}
+
+// A CodeRule gives answers of a list their meaning.
+type CodeRule struct {
+	Pattern string `json:"pattern"` // "127.0.0.2", "127.0.0.5-127.0.0.7", "127.0.x.1", or a bit of the last octet: "8"
+	Nature  Nature `json:"nature,omitempty"`
+	Meaning string `json:"meaning"`
+
+	bit    byte
+	ranges [4][2]byte
+}
+
+// parseCode reads "PATTERN [NATURE] MEANING"; bits says that a bare number is a
+// bit of the last octet.
+func parseCode(value string, bits bool) (CodeRule, error) {
+	pattern, meaning, _ := strings.Cut(value, " ")
+	c := CodeRule{Pattern: pattern, Meaning: strings.TrimSpace(meaning)}
+	if rest, ok := strings.CutPrefix(c.Meaning, "["); ok {
+		name, text, ok := strings.Cut(rest, "]")
+		if !ok {
+			return c, fmt.Errorf("%q: the nature is not closed", value)
+		}
+		c.Nature, c.Meaning = Nature(name), strings.TrimSpace(text)
+		if !c.Nature.known() {
+			return c, fmt.Errorf("%q is no nature", name)
+		}
+	}
+	if c.Meaning == "" {
+		return c, fmt.Errorf("%q has no meaning", value)
+	}
+	return c, c.parse(bits)
+}
+
+func (n Nature) known() bool {
+	for _, k := range natures {
+		if k == n {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *CodeRule) parse(bits bool) error {
+	if bits && !strings.Contains(c.Pattern, ".") {
+		n, err := strconv.ParseUint(c.Pattern, 10, 8)
+		if err != nil || n == 0 || n&(n-1) != 0 {
+			return fmt.Errorf("%q is no bit", c.Pattern)
+		}
+		c.bit = byte(n)
+		return nil
+	}
+	low, high, ranged := strings.Cut(c.Pattern, "-")
+	if ranged && strings.Count(low, ".") == 3 && strings.Count(high, ".") == 3 {
+		a, errA := netip.ParseAddr(low)
+		b, errB := netip.ParseAddr(high)
+		if errA != nil || errB != nil || !a.Is4() || !b.Is4() || a.As4()[0] != 127 || [3]byte(a.AsSlice()) != [3]byte(b.AsSlice()) || b.Less(a) {
+			return fmt.Errorf("%q is no range within 127/8", c.Pattern)
+		}
+		x, y := a.As4(), b.As4()
+		for i := range 4 {
+			c.ranges[i] = [2]byte{x[i], y[i]}
+		}
+		return nil
+	}
+	octets := strings.Split(c.Pattern, ".")
+	if len(octets) != 4 || octets[0] != "127" {
+		return fmt.Errorf("%q is no address within 127/8", c.Pattern)
+	}
+	for i, o := range octets {
+		if o == "x" {
+			c.ranges[i] = [2]byte{0, 255}
+			continue
+		}
+		from, to, ok := strings.Cut(o, "-")
+		if !ok {
+			to = from
+		}
+		a, errA := strconv.ParseUint(from, 10, 8)
+		b, errB := strconv.ParseUint(to, 10, 8)
+		if errA != nil || errB != nil || a > b {
+			return fmt.Errorf("%q is no address within 127/8", c.Pattern)
+		}
+		c.ranges[i] = [2]byte{byte(a), byte(b)}
+	}
+	return nil
+}
+
+// matches reports whether the rule speaks of an answer within 127/8.
+func (c *CodeRule) matches(a netip.Addr) bool {
+	b := a.As4()
+	if c.bit != 0 {
+		return b[0] == 127 && b[1] == 0 && b[2] == 0 && b[3]&c.bit != 0
+	}
+	for i, r := range c.ranges {
+		if b[i] < r[0] || b[i] > r[1] {
+			return false
+		}
+	}
+	return true
+}

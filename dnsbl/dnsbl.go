@@ -1,0 +1,162 @@
+// Package dnsbl asks DNS block lists about an address or a domain, and knows
+// them: what their answers mean, when they refuse, when they are dead, and how a
+// sender gets off.
+//
+//	target, err := dnsbl.ParseTarget("198.51.100.23")
+//	if err != nil {
+//		return err
+//	}
+//	lists := dnsbl.Default().Asked(target)
+//	for _, res := range dnsbl.Check(ctx, resolver, lists, target) {
+//		fmt.Println(res.List.Zone, res.Status, res.Why)
+//	}
+//
+// A list that gives no usable answer is [Unknown], never [NotListed]. A listing
+// is confirmed by the list's test entry, and so is an absence where the list
+// documents one: a list that lists the world, was emptied or is parked is
+// [Dead]. An answer by which the operator refuses us is [Refused].
+//
+// The [Catalogue] works offline: [Catalogue.ByZone] explains a list that a bounce
+// names. What leaves the machine is DNS alone, to the resolver of the caller: the
+// target below the zone of each list asked, and the lists' test entries.
+package dnsbl
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+
+	"github.com/rebound-mail/rebound/resolve"
+)
+
+// A Status says what a list knows of a target.
+type Status uint8
+
+// The statuses.
+const (
+	Unknown   Status = iota // no answer that means anything; Why says why
+	NotListed               // the list has no entry
+	Listed                  // it has one
+	Refused                 // the operator will not answer us: resolver, volume, registration
+	Dead                    // nobody keeps this list: its answers mean nothing
+)
+
+var statusNames = [...]string{"unknown", "not-listed", "listed", "refused", "dead"}
+
+// String returns the status as it stands in JSON.
+func (s Status) String() string {
+	if int(s) < len(statusNames) {
+		return statusNames[s]
+	}
+	return fmt.Sprintf("invalid(%d)", s)
+}
+
+// MarshalText implements [encoding.TextMarshaler].
+func (s Status) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (s *Status) UnmarshalText(b []byte) error {
+	for i, name := range statusNames {
+		if name == string(b) {
+			*s = Status(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("dnsbl: %q is no status", b)
+}
+
+// A Code is one address of an answer and its meaning.
+type Code struct {
+	Addr       netip.Addr `json:"addr"`
+	Nature     Nature     `json:"nature,omitempty"`
+	Meaning    string     `json:"meaning"`
+	Documented bool       `json:"documented"`
+}
+
+// A Result is what one list says of one target.
+type Result struct {
+	List   *List
+	Target Target
+	Status Status
+	Action Action // of this listing, where a code says another than the list
+	Codes  []Code
+	Reason string // the list's own text about the entry
+	Why    string // why the status is unknown, refused or dead
+	// Answer is the answer to the question, Probe that of the test entry which
+	// decided; zero where none was asked.
+	Answer, Probe resolve.Answer
+	Rewritten     netip.Addr // the address that the resolver invents, if it does
+}
+
+// action returns the action of a listing: that of its codes on a list of several
+// actions.
+func (res *Result) action() Action {
+	if res.List.Action != Mixed {
+		return res.List.Action
+	}
+	action := Info
+	for _, c := range res.Codes {
+		switch c.Nature {
+		case Allowed:
+			if action == Info {
+				action = Allow
+			}
+		case Neutral, NewDomain, Untold:
+		default:
+			action = Block
+		}
+	}
+	return action
+}
+
+func (res *Result) documented() bool {
+	for _, c := range res.Codes {
+		if c.Documented {
+			return true
+		}
+	}
+	return false
+}
+
+// Has reports whether the target is listed with a code of that nature.
+func (res *Result) Has(n Nature) bool {
+	for _, c := range res.Codes {
+		if c.Nature == n {
+			return true
+		}
+	}
+	return false
+}
+
+// Meaning returns the meanings of the codes in one line.
+func (res *Result) Meaning() string {
+	text := ""
+	for i, c := range res.Codes {
+		if i > 0 {
+			text += "; "
+		}
+		text += c.Meaning
+	}
+	return text
+}
+
+// MarshalJSON implements [json.Marshaler]: a line of "rebound dnsbl -json".
+func (res Result) MarshalJSON() ([]byte, error) {
+	codes := []string{}
+	for _, c := range res.Codes {
+		codes = append(codes, c.Addr.String())
+	}
+	return json.Marshal(struct {
+		Target  string   `json:"target"`
+		List    string   `json:"list"`
+		Zone    string   `json:"zone"`
+		Status  Status   `json:"status"`
+		Action  Action   `json:"action"`
+		Codes   []string `json:"codes"`
+		Meaning string   `json:"meaning"`
+		Reason  string   `json:"reason"`
+		Delist  string   `json:"delist"`
+		Weight  Weight   `json:"weight"`
+		Error   string   `json:"error"`
+	}{res.Target.String(), res.List.ID, res.List.Zone, res.Status, res.Action, codes, res.Meaning(), res.Reason, res.List.Removal, res.List.Weight, res.Why})
+}

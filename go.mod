@@ -9,3 +9,5 @@ require (
 )
 
 require golang.org/x/text v0.43.0
+
+require github.com/urfave/cli/v3 v3.14.0

@@ -72,6 +72,7 @@ type Report struct {
 	ReceivedFrom string      `json:"received_from,omitempty"` // who had sent the mail to it
 	EnvelopeID   string      `json:"envelope_id,omitempty"`
 	Subject      string      `json:"subject,omitempty"` // of the report itself
+	Date         time.Time   `json:"date,omitzero"`     // of the report
 	Original     *Original   `json:"original,omitempty"`
 	Complaint    *Abuse      `json:"feedback,omitempty"`
 	// Omitted names what was left unread because it lies beyond a limit.
@@ -80,28 +81,29 @@ type Report struct {
 
 // A Recipient is one address and what became of the mail to it.
 type Recipient struct {
-	Address         string     // as mailed; "" for a lone reply
-	OriginalAddress string     // as the sender stated it in the envelope (ORCPT), where it is another
-	FinalAddress    string     // the address that failed, where it is another
-	Action          Action     // what was done
-	Reply           Reply      // of the innermost server that answered
-	Status          Code       // the enhanced code that tells most
-	ReportedStatus  Code       // the report's own Status field
-	Reason          Reason     // why
-	Category        Category   // the reason's group
-	Permanence      Permanence // whether trying again can help
-	Response        Response   // what to do
-	Suppress        bool       // do not mail the address again
-	Expired         bool       // it was tried until time ran out; Reason is what stood in the way
-	Stage           Stage      // of the dialogue, where known
-	RemoteMTA       string     // the server that refused
-	Provider        string     // the receiver, recognised by its servers and wording: "google"
-	Mentions        []Mention  // what the reply names
-	Because         Decision   // what decided the reason
-	Certainty       Certainty  // how sure it is
-	RetryUntil      time.Time  // when the sending server gives up (Will-Retry-Until)
-	Quoted          string     // the whole text about this recipient, with the servers that quote each other
-	Legs            []Leg      // the receiver's own authentication verdicts
+	Address         string        // as mailed; "" for a lone reply
+	OriginalAddress string        // as the sender stated it in the envelope (ORCPT), where it is another
+	FinalAddress    string        // the address that failed, where it is another
+	Action          Action        // what was done
+	Reply           Reply         // of the innermost server that answered
+	Status          Code          // the enhanced code that tells most
+	ReportedStatus  Code          // the report's own Status field
+	Reason          Reason        // why
+	Category        Category      // the reason's group
+	Permanence      Permanence    // whether trying again can help
+	Response        Response      // what to do
+	Suppress        bool          // do not mail the address again
+	Expired         bool          // it was tried until time ran out; Reason is what stood in the way
+	Stage           Stage         // of the dialogue, where known
+	RemoteMTA       string        // the server that refused
+	Provider        string        // the receiver, recognised by its servers and wording: "google"
+	Mentions        []Mention     // what the reply names
+	Because         Decision      // what decided the reason
+	Certainty       Certainty     // how sure it is
+	RetryUntil      time.Time     // when the sending server gives up (Will-Retry-Until)
+	RetryAfter      time.Duration // the wait that the reply asks for, where it states one
+	Quoted          string        // the whole text about this recipient, with the servers that quote each other
+	Legs            []Leg         // the receiver's own authentication verdicts
 }
 
 // An Original is what the report returns of the mail.
@@ -215,6 +217,9 @@ func (r *Rules) judge(rec *Recipient, quoted, around string) {
 	rec.Mentions, rec.Provider, rec.Expired = v.mentions, v.provider, v.expired
 	rec.Legs = readLegs(rec.Reply.Text)
 	rec.conclude(v.permanence)
+	if rec.Permanence == Temporary {
+		rec.RetryAfter = retryAfter(rec.Reply.Text)
+	}
 }
 
 // conclude sets what follows from the reason, the codes and the action.

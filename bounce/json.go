@@ -32,6 +32,7 @@ type recipientJSON struct {
 	Because        Decision   `json:"because"`
 	Certainty      Certainty  `json:"certainty,omitempty"`
 	RetryUntil     time.Time  `json:"retry_until,omitzero"`
+	RetryAfter     float64    `json:"retry_after,omitempty"` // seconds
 	Quoted         string     `json:"quoted,omitempty"`
 	Legs           []Leg      `json:"legs,omitempty"`
 }
@@ -45,7 +46,7 @@ func (rec Recipient) MarshalJSON() ([]byte, error) {
 		Lists: rec.named(MentionList), IPs: rec.named(MentionIP), Text: rec.Reply.Text, Enhanced: rec.Reply.Enhanced,
 		ReportedStatus: rec.ReportedStatus, Expired: rec.Expired, Stage: rec.Stage, RemoteMTA: rec.RemoteMTA,
 		Mentions: rec.Mentions, Because: rec.Because, Certainty: rec.Certainty, RetryUntil: rec.RetryUntil,
-		Legs: rec.Legs,
+		Legs: rec.Legs, RetryAfter: rec.RetryAfter.Seconds(),
 	}
 	if rec.Reply.Code > 0 {
 		out.Reply = strconv.Itoa(rec.Reply.Code)
@@ -87,6 +88,7 @@ func (rec *Recipient) UnmarshalJSON(b []byte) error {
 		Reply: Reply{Text: in.Text, Enhanced: in.Enhanced}, ReportedStatus: in.ReportedStatus, Expired: in.Expired,
 		Stage: in.Stage, RemoteMTA: in.RemoteMTA, Mentions: in.Mentions, Because: in.Because,
 		Certainty: in.Certainty, RetryUntil: in.RetryUntil, Quoted: in.Quoted, Legs: in.Legs,
+		RetryAfter: time.Duration(in.RetryAfter * float64(time.Second)),
 	}
 	rec.Reply.Code, _ = strconv.Atoi(in.Reply)
 	if rec.Quoted == "" {

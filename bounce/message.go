@@ -2,6 +2,7 @@ package bounce
 
 import (
 	"bytes"
+	"net/mail"
 	"net/netip"
 	"strings"
 )
@@ -45,6 +46,9 @@ func loneCRs(b []byte) []byte {
 func (rd *reader) read(message []byte) {
 	rd.top = rd.walk.read(message, 0)
 	rd.rep.Subject = decodeWords(rd.top.header.get("subject"))
+	if date, err := mail.ParseDate(rd.top.header.get("date")); err == nil {
+		rd.rep.Date = date
+	}
 	rd.collect(&rd.top)
 	text, returned := splitReturned(rd.human.String())
 	if rd.original == nil && returned != "" {
@@ -88,6 +92,7 @@ func (rd *reader) retry(p *part) bool {
 	if inner.original != nil {
 		inner.rep.Original = readOriginal(inner.original)
 	}
+	inner.rep.Date = rd.rep.Date
 	if !inner.statusReport(text) {
 		return false
 	}

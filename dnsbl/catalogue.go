@@ -366,15 +366,20 @@ func (l *List) askable(t Target) bool {
 	return l.Usable() && l.Zone != "" && !l.NeedsKey && l.Status != "private" && l.Kinds&t.kind() != 0
 }
 
-// Own returns a list of the caller's own: one of which no more is known than its
-// zone. Any answer in 127/8 but 127.255.255.x lists, and the zone must hold the
-// test entries of RFC 5782, section 5: without them its silence means nothing.
-func Own(zone string) *List {
-	zone = strings.ToLower(strings.Trim(zone, ". \t"))
-	return &List{
-		ID: zone, Zone: zone, Name: zone, Kinds: IPv4 | IPv6 | DomainName, Action: Block, Status: "alive", Weight: Medium,
-		Sources: []string{"the caller"}, own: true,
+// Own returns a catalogue of the caller's own lists, of which no more is known
+// than their zones. Any answer in 127/8 but 127.255.255.x lists, and a zone must
+// hold the test entries of RFC 5782, section 5: without them its silence means
+// nothing.
+func Own(zones ...string) *Catalogue {
+	c := &Catalogue{}
+	for _, zone := range zones {
+		zone = strings.ToLower(strings.Trim(zone, ". \t"))
+		c.lists = append(c.lists, &List{
+			ID: zone, Zone: zone, Name: zone, Kinds: IPv4 | IPv6 | DomainName, Action: Block, Status: "alive", Weight: Medium,
+			Sources: []string{"the caller"}, own: true,
+		})
 	}
+	return c
 }
 
 // MarshalJSON implements [json.Marshaler]: an array of lists.

@@ -166,7 +166,7 @@ func FuzzParse(f *testing.F) {
 				t.Fatalf("the name %q is too long", name)
 			}
 			if addr.IsValid() {
-				if s, code, _ := l.interpret(addr); s == Listed && (!listRange.Contains(addr) || code.Meaning == "") {
+				if s, code, _ := l.Meaning(addr); s == Listed && (!listRange.Contains(addr) || code.Meaning == "") {
 					t.Fatalf("%v lists with %v", addr, code)
 				}
 			}

@@ -181,7 +181,7 @@ func (l *List) Interpret(a resolve.Answer) (Status, []Code, string) {
 		why    = "the answer holds no address"
 	)
 	for _, addr := range a.Addrs() {
-		s, code, reason := l.interpret(addr)
+		s, code, reason := l.Meaning(addr)
 		switch {
 		case s == Listed:
 			codes, status, why = append(codes, code), Listed, ""
@@ -212,7 +212,9 @@ var errorRange = netip.MustParsePrefix("127.255.255.0/24")
 
 var listRange = netip.MustParsePrefix("127.0.0.0/8")
 
-func (l *List) interpret(addr netip.Addr) (Status, Code, string) {
+// Meaning says what one address of an answer means on the list, and why it is no
+// listing where it is none.
+func (l *List) Meaning(addr netip.Addr) (Status, Code, string) {
 	if !addr.Is4() || !listRange.Contains(addr) {
 		return Dead, Code{}, "it answers " + addr.String() + ", which is outside 127.0.0.0/8: nobody runs this list any more, or the resolver invents answers"
 	}

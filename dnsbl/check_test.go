@@ -31,14 +31,6 @@ const sick = `
 other.empty.test. TXT "nothing"
 `
 
-func ownLists(zones ...string) *Catalogue {
-	c := &Catalogue{}
-	for _, z := range zones {
-		c.lists = append(c.lists, Own(z))
-	}
-	return c
-}
-
 func TestCheckTellsSickListsApart(t *testing.T) {
 	zone := resolvetest.New(t, sick)
 	target := IP(netip.MustParseAddr("198.51.100.25"))
@@ -53,7 +45,7 @@ func TestCheckTellsSickListsApart(t *testing.T) {
 	for _, w := range want {
 		zones = append(zones, w.zone)
 	}
-	for i, res := range Check(t.Context(), zone, ownLists(zones...), target) {
+	for i, res := range Check(t.Context(), zone, Own(zones...), target) {
 		if res.List.Zone != want[i].zone || res.Status != want[i].status {
 			t.Errorf("%s is %s (%s), want %s", res.List.Zone, res.Status, res.Why, want[i].status)
 		}
@@ -131,7 +123,7 @@ func TestCheckMixedList(t *testing.T) {
 
 func TestCheckFindsTheRewriter(t *testing.T) {
 	zone := resolvetest.New(t, "*.test. A 203.0.113.80\n")
-	for _, res := range Check(t.Context(), zone, ownLists("a.test", "b.test"), IP(netip.MustParseAddr("198.51.100.25"))) {
+	for _, res := range Check(t.Context(), zone, Own("a.test", "b.test"), IP(netip.MustParseAddr("198.51.100.25"))) {
 		if res.Status != Unknown || res.Rewritten.String() != "203.0.113.80" {
 			t.Errorf("%s: %s (%s), want unknown because of the resolver", res.List.Zone, res.Status, res.Why)
 		}
@@ -141,7 +133,7 @@ func TestCheckFindsTheRewriter(t *testing.T) {
 func TestCheckEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for _, res := range Check(ctx, resolvetest.New(t, sick), ownLists("well.test", "hit.test"), IP(netip.MustParseAddr("198.51.100.25"))) {
+	for _, res := range Check(ctx, resolvetest.New(t, sick), Own("well.test", "hit.test"), IP(netip.MustParseAddr("198.51.100.25"))) {
 		if res.Status != Unknown {
 			t.Errorf("%s is %s", res.List.Zone, res.Status)
 		}
@@ -227,7 +219,7 @@ func TestResultJSON(t *testing.T) {
 
 func TestFindings(t *testing.T) {
 	zone := resolvetest.New(t, sick)
-	for _, res := range Check(t.Context(), zone, ownLists("well.test", "hit.test", "mute.test", "closed.test", "world.test"), IP(netip.MustParseAddr("198.51.100.25"))) {
+	for _, res := range Check(t.Context(), zone, Own("well.test", "hit.test", "mute.test", "closed.test", "world.test"), IP(netip.MustParseAddr("198.51.100.25"))) {
 		f := res.Finding()
 		want := map[Status]finding.Outcome{NotListed: finding.Clean, Listed: finding.Found, Unknown: finding.Unknown, Refused: finding.Unknown, Dead: finding.NotApplicable}[res.Status]
 		if f.Outcome != want || f.Fact == "" || len(f.Evidence) == 0 {

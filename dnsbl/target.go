@@ -89,9 +89,17 @@ func (t Target) item(l *List) string {
 		return resolve.ReverseLabels(t.ip)
 	}
 	if l.Registered {
-		if org, err := publicsuffix.EffectiveTLDPlusOne(t.domain); err == nil {
-			return org
-		}
+		return t.Registered()
+	}
+	return t.domain
+}
+
+// Registered returns the domain that was registered, by the public suffix list:
+// shop.co.uk of mail.shop.co.uk. It is the domain itself where the list knows no
+// better, and "" for an address.
+func (t Target) Registered() string {
+	if org, err := publicsuffix.EffectiveTLDPlusOne(t.domain); err == nil {
+		return org
 	}
 	return t.domain
 }

@@ -1,0 +1,596 @@
+package rebound
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/rebound-mail/rebound/auth/iprev"
+	"github.com/rebound-mail/rebound/bounce"
+	"github.com/rebound-mail/rebound/dnsbl"
+	"github.com/rebound-mail/rebound/finding"
+	"github.com/rebound-mail/rebound/resolve"
+)
+
+// A causeRow says what a stated reason means to the sender. Texts may hold
+// {ip}, {addr}, {domain} (the recipient's), {from} (the author's domain), {host}
+// (the server that refused) and {server} (who runs the sending server).
+type causeRow struct {
+	kind    CauseKind
+	fault   Fault
+	summary string
+	// compare sets the cause's state by what the checks found; nil where nobody
+	// outside the receiver can tell.
+	compare func(*run, statement, *Cause)
+	hold    string // scope of what to hold while it lasts: address, receiver, stream, campaign
+	until   string
+}
+
+// causeRows returns the table of stated causes. A later check changes a row's
+// compare.
+func causeRows() []causeRow {
+	return []causeRow{
+		{bounce.UnknownRecipient, OfRecipient, "the address {addr} does not exist", nil, "", ""},
+		{bounce.RecipientSyntax, OfRecipient, "the address {addr} is malformed", nil, "", ""},
+		{bounce.UnknownDomain, OfRecipient, "the domain {domain} takes no mail", (*run).compareDomain, "", ""},
+		{bounce.MailboxDisabled, OfRecipient, "the mailbox {addr} is switched off", nil, "", ""},
+		{bounce.Moved, OfRecipient, "the mailbox {addr} has moved", nil, "", ""},
+		{bounce.MailboxFull, OfRecipient, "the mailbox {addr} is full", nil, "", ""},
+		{bounce.MessageTooBig, OfSender, "the mail is bigger than the receiver allows", nil, "", ""},
+		{bounce.TooManyRecipients, OfSender, "one mail had more recipients than the receiver allows", nil, "", ""},
+		{bounce.SpamContent, OfSender, "the receiver's filter takes the mail for spam", nil, "campaign", "the content is changed"},
+		{bounce.URLReputation, OfSender, "a link in the mail is on a list", nil, "campaign", "the link is gone or cleared"},
+		{bounce.Attachment, OfSender, "the receiver forbids an attachment of the mail", nil, "", ""},
+		{bounce.Malware, OfSender, "the receiver found malware in the mail", nil, "campaign", "the source is found"},
+		{bounce.MessageFormat, OfSender, "the mail breaks the rules of its format", nil, "", ""},
+		{bounce.SPFFailed, OfSender, "SPF does not allow {ip} to send for the domain", (*run).compareLegs, "stream", "a test mail passes SPF"},
+		{bounce.DKIMFailed, OfSender, "the mail has no valid DKIM signature", (*run).compareLegs, "stream", "a test mail passes DKIM"},
+		{bounce.DMARCFailed, OfSender, "the mail fails the DMARC policy of its From domain", (*run).compareLegs, "stream", "a test mail passes DMARC"},
+		{bounce.ARCFailed, OfForwarder, "a forwarder broke the ARC chain", nil, "", ""},
+		{bounce.Unauthenticated, OfSender, "the mail passes neither SPF nor DKIM", (*run).compareLegs, "stream", "a test mail passes SPF or DKIM"},
+		{bounce.PTR, OfSender, "the reverse DNS of {ip} is missing or does not lead back", (*run).comparePTR, "", ""},
+		{bounce.HELO, OfSender, "the HELO name of the sending server is refused", (*run).compareHELO, "", ""},
+		{bounce.SenderUnknown, OfSender, "the envelope sender or its domain does not exist", nil, "stream", "the sender's domain resolves and takes mail"},
+		{bounce.SenderMismatch, OfSender, "the account may not send under this From address", nil, "stream", "the address is verified"},
+		{bounce.DynamicIP, OfSender, "{ip} lies in a range that should not send mail directly", (*run).compareListing, "", ""},
+		{bounce.IPListed, OfSender, "{ip} is on a block list", (*run).compareListing, "address", "the list has no entry any more"},
+		{bounce.DomainListed, OfSender, "a domain of the sender is on a block list", (*run).compareListing, "campaign", "the list has no entry any more"},
+		{bounce.IPReputation, OfSender, "the receiver itself blocks {ip}", nil, "receiver", "the receiver lifts its block"},
+		{bounce.DomainReputation, OfSender, "the receiver itself mistrusts the sending domain", nil, "receiver", "complaints and volume have gone down"},
+		{bounce.Compromised, OfSender, "the receiver sees a hacked host or account", nil, "address", "the host or account is clean"},
+		{bounce.OpenRelay, OfSender, "the receiver takes the sending server for an open relay", nil, "address", "the relay is closed"},
+		{bounce.RateLimited, OfSender, "too much mail, or too many connections, in a short time", nil, "", ""},
+		{bounce.SenderQuota, OfSender, "the sender's own sending limit is used up", nil, "", ""},
+		{bounce.Greylisted, OfNobody, "greylisting: a first contact is put off, and must be tried again", nil, "", ""},
+		{bounce.RecipientPolicy, OfRecipient, "the recipient or their system does not want this mail", nil, "", ""},
+		{bounce.PolicyRefusal, NotTold, "the receiver's policy; it does not say which", nil, "", ""},
+		{bounce.RelayDenied, OfSender, "{host} does not take mail for {domain} from this sender", (*run).compareRelay, "", ""},
+		{bounce.AuthRequired, OfSender, "the relay wants a login before it takes mail", nil, "", ""},
+		{bounce.AuthFailed, OfSender, "the login at the relay was refused", nil, "stream", "the login works"},
+		{bounce.AccountSuspended, OfSender, "the sending account is suspended", nil, "stream", "the account is open again"},
+		{bounce.Network, OfReceiver, "no connection to the receiving server, or it broke", nil, "", ""},
+		{bounce.DNSFailure, OfReceiver, "a DNS look-up on the way failed for now", (*run).compareDomain, "", ""},
+		{bounce.TLS, OfReceiver, "the encrypted connection could not be made", nil, "", ""},
+		{bounce.Loop, OfReceiver, "the mail went round in a loop", nil, "", ""},
+		{bounce.EAI, OfSender, "the next server cannot take an international address", nil, "", ""},
+		{bounce.Protocol, OfSender, "the SMTP dialogue went wrong", nil, "", ""},
+		{bounce.System, OfReceiver, "a fault in the receiving system", nil, "", ""},
+		{bounce.Misconfigured, OfReceiver, "the receiver asks a block list in a way that the list refuses", nil, "", ""},
+		{bounce.Expired, OfReceiver, "the mail was tried until its time ran out", nil, "", ""},
+		{bounce.Suppressed, OfESP, "the sending service holds {addr} back because of earlier bounces or complaints", nil, "", ""},
+		{bounce.Complaint, OfRecipient, "the recipient reported the mail as unwanted", nil, "", ""},
+		{bounce.ReasonUnknown, NotTold, "the receiver does not say why", nil, "", ""},
+	}
+}
+
+func rowOf(kind CauseKind) causeRow {
+	for _, row := range causeRows() {
+		if row.kind == kind {
+			return row
+		}
+	}
+	return causeRow{kind: kind, fault: NotTold, summary: "the receiver does not say why"}
+}
+
+// rank finds the causes, most important first: what was stated, then what was
+// not stated and is seen.
+func (r *run) rank() {
+	switch signs, foreign := r.notYours(); {
+	case foreign:
+		r.add(Cause{
+			Kind: NotYours, Certainty: bounce.Likely, State: Confirmed, Fault: OfNobody,
+			Summary: "this is the bounce of a mail that somebody else sent under your name", Detail: sentence(strings.Join(signs, "; ")),
+		})
+		return
+	case r.report.Kind == bounce.Feedback:
+		r.add(r.complaint())
+		return
+	case len(r.statements) == 0:
+		r.add(Cause{Kind: NotABounce, Certainty: bounce.Likely, State: NotCheckable, Fault: OfNobody, Summary: r.nothingRefused()})
+		return
+	}
+	for _, s := range r.statements {
+		r.add(r.stated(s))
+		r.addCompromise(s)
+	}
+	r.addUnstated()
+}
+
+func (r *run) nothingRefused() string {
+	switch r.report.Kind {
+	case bounce.Success:
+		return "the mail was delivered: this is a confirmation"
+	case bounce.AutoReply:
+		return "the mail arrived: this is an automatic reply"
+	}
+	return "this is no bounce: no refused recipient was found in it"
+}
+
+// add appends a cause; one of the same kind is merged into the first.
+func (r *run) add(c Cause) {
+	c.Summary = r.fill(c.Summary)
+	for i := range r.out.Causes {
+		if old := &r.out.Causes[i]; old.Kind == c.Kind && old.Fault == c.Fault {
+			old.Evidence = append(old.Evidence, c.Evidence...)
+			return
+		}
+	}
+	r.out.Causes = append(r.out.Causes, c)
+}
+
+// fill puts the facts into a text.
+func (r *run) fill(text string) string {
+	or := func(value, instead string) string {
+		if value == "" {
+			return instead
+		}
+		return value
+	}
+	ip := "the sending address"
+	if r.facts.IP.Value.IsValid() {
+		ip = r.facts.IP.Value.String()
+	}
+	return strings.NewReplacer(
+		"{ip}", ip,
+		"{addr}", or(r.facts.Recipient.Value, "of the recipient"),
+		"{domain}", or(r.recipientDomain(), "the recipient's domain"),
+		"{from}", or(domainOf(r.facts.From.Value), "the From domain"),
+		"{host}", or(r.facts.Refuser.Value, "the refusing server"),
+		"{server}", r.server(),
+		"{esp}", r.service(),
+	).Replace(text)
+}
+
+func (r *run) recipientDomain() string {
+	if !strings.Contains(r.facts.Recipient.Value, "@") {
+		return ""
+	}
+	return domainOf(r.facts.Recipient.Value)
+}
+
+// stated is the cause that a statement gives.
+func (r *run) stated(s statement) Cause {
+	row := rowOf(s.reason)
+	c := Cause{Kind: row.kind, Certainty: s.rec.Certainty, State: NotCheckable, Fault: row.fault, Summary: row.summary, Source: s.rec.Because.Source}
+	c.Evidence = replyEvidence(s.rec)
+	if r.control() == Shared && c.Fault == OfSender && ofServer(c.Kind) {
+		c.Fault = OfESP
+	}
+	if row.compare != nil {
+		row.compare(r, s, &c)
+	}
+	if s.count > 1 {
+		c.Detail = strings.TrimSpace(fmt.Sprintf("%s It concerns %d recipients.", c.Detail, s.count))
+	}
+	if s.rec.Expired && c.Kind != bounce.Expired {
+		c.Detail = strings.TrimSpace(c.Detail + " It was tried until its time ran out; this is what stood in the way.")
+	}
+	return c
+}
+
+// replyEvidence is the line of the bounce that decided.
+func replyEvidence(rec *bounce.Recipient) []finding.Evidence {
+	list := []finding.Evidence{{Kind: finding.KindReply, Source: rec.RemoteMTA, Text: rec.Reply.Text, Start: rec.Because.Start, End: rec.Because.End}}
+	if says := rec.Because.Says; says != "" {
+		list = append(list, finding.Evidence{Kind: finding.KindRule, Source: rec.Because.Source, Text: rec.Because.Rule + ": " + says})
+	}
+	for _, leg := range rec.Legs {
+		list = append(list, finding.Evidence{Kind: finding.KindReply, Source: "the receiver's verdict", Text: legText(leg)})
+	}
+	return list
+}
+
+func legText(l bounce.Leg) string {
+	text := strings.ToUpper(l.Method)
+	if l.Domain != "" {
+		text += " of " + l.Domain
+	}
+	if l.IP != "" {
+		text += " with " + l.IP
+	}
+	return text + ": " + l.Result
+}
+
+// ofServer reports whether a cause concerns the sending server and its address,
+// which belong to the service where mail is sent through one.
+func ofServer(kind CauseKind) bool {
+	switch kind {
+	case bounce.IPListed, bounce.IPReputation, bounce.PTR, bounce.HELO, bounce.DynamicIP, bounce.OpenRelay, bounce.Compromised, bounce.RateLimited:
+		return true
+	}
+	return false
+}
+
+func dns(answers ...resolve.Answer) []finding.Evidence {
+	var list []finding.Evidence
+	for _, a := range answers {
+		if a.Status != resolve.Unset {
+			list = append(list, finding.Evidence{Kind: finding.KindDNS, Source: a.Server, Text: a.String()})
+		}
+	}
+	return list
+}
+
+// gone decides between cleared and contradicted: something stated is not so now.
+// It has cleared only when the refusal is older than the answer that was true
+// then could have lived.
+func (r *run) gone(c *Cause, ttl time.Duration, cleared, contradicted string) {
+	age, known := r.age()
+	if known && age > max(ttl, time.Minute) {
+		c.State, c.Detail = Cleared, fmt.Sprintf("%s The refusal is %s old.", cleared, ageText(age))
+		return
+	}
+	c.State, c.Detail = Contradicted, contradicted
+	if !known {
+		c.Detail += " When the mail was refused is not known."
+	}
+}
+
+func ageText(d time.Duration) string {
+	switch {
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d minutes", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d hours", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}
+
+// compareListing asks what the lists that were named say now.
+func (r *run) compareListing(s statement, c *Cause) {
+	results := r.findings.ipLists
+	if s.reason == bounce.DomainListed {
+		results = r.findings.domainLists
+	}
+	c.State = NotCheckable
+	var texts []string
+	for i, l := range s.lists {
+		if l == nil {
+			texts = append(texts, fmt.Sprintf("%s cannot be asked by others: only the receiver and its operator see it.", s.names[i]))
+			continue
+		}
+		st := r.listState(l, results)
+		state, text := r.compareList(st, c)
+		texts = append(texts, text)
+		if better(state, c.State) {
+			c.State = state
+		}
+	}
+	if len(s.lists) == 0 {
+		texts = append(texts, "The reply names no list that can be asked.")
+		r.mentionOwnListings(c)
+	}
+	c.Detail = strings.Join(texts, " ")
+	if c.State == Confirmed {
+		r.byNature(s, c)
+	}
+}
+
+// better orders the states of several named lists: a confirmed one decides.
+func better(a, b State) bool {
+	order := map[State]int{Confirmed: 5, Contradicted: 4, NotAsked: 3, Cleared: 2, NotCheckable: 1}
+	return order[a] > order[b]
+}
+
+// compareList tells the state of one named list.
+func (r *run) compareList(st listState, c *Cause) (State, string) {
+	l := st.list
+	name := fmt.Sprintf("%s (%s)", l.Name, l.Zone)
+	if !l.Usable() {
+		c.Kind, c.Fault, c.Certainty = bounce.Misconfigured, OfReceiver, bounce.Certain
+		c.Summary = fmt.Sprintf("the receiver asks %s, a list that is out of service (%s)", l.Name, l.Closed())
+		c.Evidence = append(c.Evidence, finding.Evidence{Kind: finding.KindTable, Source: l.Sources[0], Text: l.Zone + ": " + l.Closed()})
+		return NotCheckable, fmt.Sprintf("%s no longer exists: nobody can be on it or be removed from it.", name)
+	}
+	if st.result == nil {
+		return NotAsked, fmt.Sprintf("%s was not asked.", name)
+	}
+	res := st.result
+	c.Evidence = append(c.Evidence, dns(res.Answer)...)
+	if res.List != l {
+		name += ", now part of " + res.List.Name + ","
+	}
+	switch res.Status {
+	case dnsbl.Listed:
+		text := fmt.Sprintf("%s lists %s now: %s.", name, res.Target, res.Meaning())
+		if res.Reason != "" {
+			text += " It says: " + res.Reason
+		}
+		return Confirmed, text
+	case dnsbl.NotListed:
+		now := *c
+		r.gone(&now, res.Answer.TTL,
+			fmt.Sprintf("%s has no entry for %s any more.", name, res.Target),
+			fmt.Sprintf("%s has no entry for %s now: it was removed since, or the receiver uses an older copy.", name, res.Target))
+		return now.State, now.Detail
+	case dnsbl.Dead:
+		return NotAsked, fmt.Sprintf("%s gives no answer that means anything: %s.", name, res.Why)
+	}
+	return NotAsked, fmt.Sprintf("%s could not be asked: %s.", name, res.Why)
+}
+
+// byNature puts a confirmed listing down to its root: a range that should not
+// send, or a missing PTR record, is the cause, and the list only tells of it.
+func (r *run) byNature(s statement, c *Cause) {
+	for _, l := range s.lists {
+		if l == nil {
+			continue
+		}
+		st := r.listState(l, r.findings.ipLists)
+		if st.result == nil || st.result.Status != dnsbl.Listed {
+			continue
+		}
+		switch {
+		case st.result.Has(dnsbl.Policy) && !st.result.Has(dnsbl.Spam) && !st.result.Has(dnsbl.Exploit):
+			c.Kind, c.Summary = bounce.DynamicIP, fmt.Sprintf("{ip} is in a range whose owner says that it should not send mail directly (%s)", st.part.Name)
+			c.Detail += " That is policy: it says nothing of what you sent."
+		case st.result.Has(dnsbl.PTR):
+			c.Kind, c.Summary = bounce.PTR, fmt.Sprintf("{ip} is on %s for its reverse DNS", st.part.Name)
+		default:
+			c.Summary = fmt.Sprintf("{ip} is on %s", listTitle(st))
+		}
+		return
+	}
+}
+
+// listTitle names a list and its part: "Spamhaus ZEN (XBL)".
+func listTitle(st listState) string {
+	if st.part != nil && st.part != st.result.List {
+		return st.part.Name
+	}
+	return st.result.List.Name
+}
+
+// mentionOwnListings adds what the lists that we asked say when the receiver
+// named none.
+func (r *run) mentionOwnListings(c *Cause) {
+	for i := range r.findings.ipLists {
+		if res := &r.findings.ipLists[i]; res.Status == dnsbl.Listed && res.Action == dnsbl.Block {
+			c.Evidence = append(c.Evidence, dns(res.Answer)...)
+			c.State = Confirmed
+		}
+	}
+}
+
+// addCompromise adds the root of an exploit listing: something behind the address
+// behaves like malware.
+func (r *run) addCompromise(s statement) {
+	for _, l := range s.lists {
+		if l == nil {
+			continue
+		}
+		st := r.listState(l, r.findings.ipLists)
+		exploit := st.result != nil && st.result.Status == dnsbl.Listed && (st.result.Has(dnsbl.Exploit) || st.result.Has(dnsbl.Botnet))
+		if !exploit {
+			continue
+		}
+		r.add(Cause{
+			Kind: bounce.Compromised, Certainty: bounce.Likely, State: Confirmed, Fault: rowOf(bounce.Compromised).fault,
+			Summary: "something behind {ip} behaves like malware or an open proxy", Detail: fmt.Sprintf("%s lists what it sees of infected machines, stolen accounts and proxies. Behind NAT it may be any machine of the network.", listTitle(st)),
+			Evidence: dns(st.result.Answer), Source: st.result.List.Sources[0],
+		})
+		return
+	}
+}
+
+func (r *run) comparePTR(_ statement, c *Cause) {
+	rev := r.findings.reverse
+	c.State = NotAsked
+	if rev == nil {
+		c.Detail = "Which address was refused is not known, so its reverse DNS could not be looked up."
+		return
+	}
+	f := rev.Findings()[0]
+	c.Evidence = append(c.Evidence, f.Evidence...)
+	switch rev.Status {
+	case iprev.Missing, iprev.Fail:
+		c.State, c.Detail, c.Certainty = Confirmed, f.Fact, bounce.Certain
+		c.Summary = "{ip} has no PTR record"
+		if rev.Status == iprev.Fail {
+			c.Summary = "the PTR record of {ip} does not lead back to it"
+		}
+	case iprev.Pass:
+		r.gone(c, rev.PTR.TTL, f.Fact+" It was repaired since.", f.Fact+" It changed since, or the receiver's resolver failed.")
+	default:
+		c.Detail = f.Fact
+	}
+	if other := r.facts.OtherIP.Value; other.IsValid() {
+		c.Detail += fmt.Sprintf(" The mail left from %s, not from %s.", r.facts.IP.Value, other)
+	}
+}
+
+func (r *run) compareHELO(_ statement, c *Cause) {
+	c.State = NotAsked
+	rev := r.findings.reverse
+	if rev == nil || rev.HELO == nil {
+		c.Detail = "Which HELO name was used is not known."
+		return
+	}
+	for _, f := range rev.Findings() {
+		if !strings.HasPrefix(f.Code, "helo.") {
+			continue
+		}
+		c.Evidence, c.Detail = append(c.Evidence, f.Evidence...), f.Fact
+		switch f.Outcome {
+		case finding.Found:
+			c.State = Confirmed
+		case finding.Clean:
+			r.gone(c, rev.HELO.Answer.TTL, f.Fact, f.Fact)
+		}
+	}
+}
+
+func (r *run) compareDomain(s statement, c *Cause) {
+	c.State = NotAsked
+	d := r.findings.destination
+	if d == nil {
+		return
+	}
+	f := d.finding()
+	c.Evidence, c.Detail = append(c.Evidence, f.Evidence...), f.Fact
+	switch d.Status {
+	case NoSuchDomain, NullMX, NoMailHost:
+		if s.reason == bounce.DNSFailure {
+			c.Kind, c.Fault, c.Summary = bounce.UnknownDomain, OfRecipient, rowOf(bounce.UnknownDomain).summary
+		}
+		c.State = Confirmed
+	case TakesMail, ImplicitMX:
+		r.gone(c, d.Answers[0].TTL, f.Fact+" It was repaired since.", f.Fact+" It changed since, or the sending server's resolver failed.")
+	}
+}
+
+func (r *run) compareRelay(_ statement, c *Cause) {
+	c.State = NotAsked
+	d := r.findings.destination
+	if d == nil || d.InMX == NotKnown {
+		c.Detail = "Whether the refusing server is a mail server of the recipient's domain could not be told."
+		return
+	}
+	f := d.finding()
+	c.Evidence = append(c.Evidence, f.Evidence...)
+	if d.InMX == Yes {
+		c.State, c.Fault = Confirmed, OfReceiver
+		c.Summary = "{host} is a mail server of {domain} by DNS and does not accept the domain"
+		c.Detail = "The MX records lead to a server that refuses the domain: its configuration, or the records, are out of date."
+		return
+	}
+	c.State = Confirmed
+	c.Detail = f.Fact + " The sender's routing or its cached MX records are out of date, or this is a relay that wants a login."
+}
+
+// compareLegs takes the receiver's own verdicts, the best evidence there is.
+func (r *run) compareLegs(s statement, c *Cause) {
+	c.State = NotAsked
+	if len(s.rec.Legs) == 0 {
+		c.Detail = "The reply gives no verdict on SPF, DKIM and DMARC one by one."
+		return
+	}
+	var legs []string
+	for _, l := range s.rec.Legs {
+		legs = append(legs, legText(l))
+	}
+	c.Detail = "The receiver's verdicts: " + strings.Join(legs, "; ") + "."
+}
+
+func (r *run) complaint() Cause {
+	a := r.report.Complaint
+	c := Cause{Kind: bounce.Complaint, Certainty: bounce.Certain, State: NotCheckable, Fault: OfRecipient, Summary: rowOf(bounce.Complaint).summary, Source: "RFC 5965"}
+	c.Evidence = []finding.Evidence{{Kind: finding.KindMessage, Source: "feedback report", Text: "Feedback-Type: " + a.Type}}
+	if o := r.report.Original; o != nil && o.MessageID != "" {
+		c.Detail = fmt.Sprintf("It is about message %s, \"%s\".", o.MessageID, o.Subject)
+	}
+	return c
+}
+
+// maxUnstated bounds the causes that nobody stated.
+const maxUnstated = 2
+
+// addUnstated adds what the checks found and the receiver did not say. A listing
+// counts when the receiver was vague; reverse DNS and HELO when the refusal is
+// about the sender at all. The rest becomes notes.
+func (r *run) addUnstated() {
+	vague := false
+	for i := range r.statements {
+		vague = vague || r.statements[i].vague()
+	}
+	left := maxUnstated
+	named := map[*dnsbl.List]bool{}
+	for _, s := range r.statements {
+		for _, l := range s.lists {
+			if l != nil {
+				named[l] = true
+				if whole := r.lists.ByID(l.PartOf); whole != nil {
+					named[whole] = true
+				}
+			}
+		}
+	}
+	for _, results := range [][]dnsbl.Result{r.findings.ipLists, r.findings.domainLists} {
+		for i := range results {
+			res := &results[i]
+			if res.Status != dnsbl.Listed || named[res.List] {
+				continue
+			}
+			f := res.Finding()
+			if res.Action != dnsbl.Block || !vague || res.List.Weight < dnsbl.High || left == 0 {
+				r.note(f.Fact + " " + f.Consequence)
+				continue
+			}
+			left--
+			kind := bounce.IPListed
+			if !res.Target.Addr().IsValid() {
+				kind = bounce.DomainListed
+			}
+			r.add(r.unstated(kind, f))
+		}
+	}
+	r.addReverse(left)
+}
+
+func (r *run) addReverse(left int) {
+	rev := r.findings.reverse
+	if rev == nil {
+		return
+	}
+	for _, f := range rev.Findings() {
+		switch {
+		case f.Outcome != finding.Found:
+		case f.Severity < finding.Warning || left == 0:
+			r.note(f.Fact + " " + f.Consequence)
+		case r.has(bounce.PTR) && strings.HasPrefix(f.Code, "iprev."), r.has(bounce.HELO) && strings.HasPrefix(f.Code, "helo."):
+		default:
+			left--
+			kind := bounce.PTR
+			if strings.HasPrefix(f.Code, "helo.") {
+				kind = bounce.HELO
+			}
+			r.add(r.unstated(kind, f))
+		}
+	}
+}
+
+func (r *run) has(kind CauseKind) bool {
+	for _, c := range r.out.Causes {
+		if c.Kind == kind {
+			return true
+		}
+	}
+	return false
+}
+
+// unstated turns a finding into a cause that the receiver did not state.
+func (r *run) unstated(kind CauseKind, f finding.Finding) Cause {
+	c := Cause{Kind: kind, Certainty: bounce.Possible, State: Unstated, Fault: OfSender, Detail: f.Consequence, Evidence: f.Evidence, Fixes: f.Fixes, Source: f.Source}
+	c.Summary = strings.TrimSuffix(f.Fact, ".")
+	if r.control() == Shared && ofServer(kind) {
+		c.Fault = OfESP
+	}
+	return c
+}
+
+func sentence(s string) string {
+	if s == "" {
+		return ""
+	}
+	return strings.ToUpper(s[:1]) + s[1:] + "."
+}

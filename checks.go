@@ -1,0 +1,269 @@
+package rebound
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+
+	"github.com/rebound-mail/rebound/auth/iprev"
+	"github.com/rebound-mail/rebound/bounce"
+	"github.com/rebound-mail/rebound/dnsbl"
+	"github.com/rebound-mail/rebound/finding"
+	"github.com/rebound-mail/rebound/resolve"
+)
+
+// A checker is one row of checks: what it is called, for which refusals it
+// matters, what it needs, and what it does. It fills in its own part of results.
+type checker struct {
+	name     string
+	relevant func(*run) string // "" when it matters; else why not
+	needs    func(*run) string // "" when all facts are there; else what is missing
+	run      func(context.Context, *run) (finding.Outcome, string, []finding.Finding)
+}
+
+// checks is the table of contents of what is looked up. A later check is a row
+// here, and its results a field of results.
+var checks = []checker{
+	{"dnsbl.ip", aboutSender, needIP, checkIPLists},
+	{"dnsbl.domain", aboutSender, needDomains, checkDomainLists},
+	{"iprev", aboutSender, needIP, checkReverse},
+	{"recipient", aboutDestination, needRecipient, checkRecipient},
+}
+
+// results are what the checks found, each check writing a field of its own.
+type results struct {
+	ipLists     []dnsbl.Result
+	domainLists []dnsbl.Result
+	reverse     *iprev.Result
+	destination *Destination
+}
+
+// check runs the checks side by side, under one limit of time. Their order in
+// the diagnosis is that of the table.
+func (r *run) check(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, r.timeout)
+	defer cancel()
+	r.out.Checks = make([]Check, len(checks))
+	var wg sync.WaitGroup
+	for i, c := range checks {
+		wg.Go(func() {
+			r.progress(Event{Check: c.name})
+			r.out.Checks[i] = r.one(ctx, c)
+			r.progress(Event{Check: c.name, Done: &r.out.Checks[i]})
+		})
+	}
+	wg.Wait()
+}
+
+// one runs one check. A defect in it is told as such and harms no other.
+func (r *run) one(ctx context.Context, c checker) (out Check) {
+	out = Check{Name: c.name, Outcome: finding.NotApplicable}
+	defer func() {
+		if p := recover(); p != nil {
+			out = Check{Name: c.name, Outcome: finding.Broke, Why: fmt.Sprintf("the check failed: %v", p)}
+		}
+	}()
+	if out.Why = c.relevant(r); out.Why != "" {
+		return out
+	}
+	if out.Why = c.needs(r); out.Why != "" {
+		return out
+	}
+	out.Outcome, out.Why, out.Findings = c.run(ctx, r)
+	return out
+}
+
+// aboutSender: a refusal that the recipient or the receiver is to blame for asks
+// no list about the sender, and greylisting is nobody's fault.
+func aboutSender(r *run) string {
+	for _, s := range r.statements {
+		switch s.reason.Category() {
+		case bounce.Listed, bounce.Reputation, bounce.SenderIdentity, bounce.SenderAuth, bounce.RefusedByPolicy, bounce.Unclassified:
+			return ""
+		case bounce.Throttled:
+			if s.reason == bounce.RateLimited {
+				return ""
+			}
+		case bounce.ContentRejected:
+			if s.reason == bounce.URLReputation || s.reason == bounce.SpamContent {
+				return ""
+			}
+		}
+	}
+	return "the refusal has nothing to do with the sender's standing"
+}
+
+// aboutDestination: where the recipient's mail goes matters when the address, the
+// domain, the relaying or the way there is at fault.
+func aboutDestination(r *run) string {
+	for _, s := range r.statements {
+		switch s.reason.Category() {
+		case bounce.BadRecipient, bounce.BadDomain, bounce.Relaying, bounce.Transport, bounce.MailboxInactive, bounce.ExpiredInQueue, bounce.Unclassified:
+			return ""
+		}
+	}
+	return "the refusal has nothing to do with where the mail was sent"
+}
+
+func needIP(r *run) string {
+	if r.facts.IP.Value.IsValid() {
+		return ""
+	}
+	return "no sending IP address is known"
+}
+
+func needDomains(r *run) string {
+	if len(r.domains()) > 0 {
+		return ""
+	}
+	return "no domain of the sender is known"
+}
+
+func needRecipient(r *run) string {
+	if strings.Contains(r.facts.Recipient.Value, "@") {
+		return ""
+	}
+	return "no recipient is known"
+}
+
+// domains are those by which lists know the sender: of the author, the envelope,
+// the HELO name, and those that the reply says are listed.
+func (r *run) domains() []string {
+	var list []string
+	add := func(name string) {
+		if name = domainOf(name); strings.Contains(name, ".") && !strings.Contains(strings.Join(list, " ")+" ", name+" ") {
+			if t, err := dnsbl.ParseTarget(name); err == nil && !t.Addr().IsValid() {
+				list = append(list, name)
+			}
+		}
+	}
+	for _, m := range r.main().Mentions {
+		if m.Kind == bounce.MentionList && m.Lists == "domain" {
+			add(m.Item)
+		}
+	}
+	add(r.facts.From.Value)
+	add(r.facts.MailFrom.Value)
+	add(r.facts.HELO.Value)
+	return list
+}
+
+func checkIPLists(ctx context.Context, r *run) (finding.Outcome, string, []finding.Finding) {
+	target := dnsbl.IP(r.facts.IP.Value)
+	r.findings.ipLists = dnsbl.Check(ctx, r.resolver, r.asked(target), target)
+	return summarise(r.findings.ipLists)
+}
+
+func checkDomainLists(ctx context.Context, r *run) (finding.Outcome, string, []finding.Finding) {
+	for _, name := range r.domains() {
+		target, err := dnsbl.Domain(name)
+		if err != nil {
+			continue
+		}
+		r.findings.domainLists = append(r.findings.domainLists, dnsbl.Check(ctx, r.resolver, r.asked(target), target)...)
+	}
+	return summarise(r.findings.domainLists)
+}
+
+// asked are the lists that are asked by default and those that the receiver
+// named, each with the list that holds its entries now.
+func (r *run) asked(t dnsbl.Target) *dnsbl.Catalogue {
+	named := map[string]bool{}
+	for _, s := range r.statements {
+		for _, l := range s.lists {
+			if l != nil {
+				named[l.ID], named[l.PartOf] = true, true
+			}
+		}
+	}
+	byDefault := map[string]bool{}
+	for l := range r.lists.Asked(t).All() {
+		byDefault[l.ID] = true
+	}
+	return r.lists.Select(func(l *dnsbl.List) bool {
+		return byDefault[l.ID] || named[l.ID] && l.PartOf == "" && !l.NeedsKey && l.Zone != ""
+	})
+}
+
+// summarise tells many results in one line: never "clean" where a list gave no
+// answer.
+func summarise(results []dnsbl.Result) (finding.Outcome, string, []finding.Finding) {
+	var (
+		findings               []finding.Finding
+		listed, clean, unknown []string
+		invented               netip.Addr
+	)
+	for i := range results {
+		res := &results[i]
+		name := res.List.Zone
+		switch {
+		case res.Status == dnsbl.Listed && res.Action == dnsbl.Block:
+			listed = append(listed, fmt.Sprintf("%s on %s", res.Target, name))
+			findings = append(findings, res.Finding())
+		case res.Status == dnsbl.Listed:
+			findings = append(findings, res.Finding())
+		case res.Status == dnsbl.NotListed:
+			clean = append(clean, name)
+		case res.Status == dnsbl.Dead && !res.List.Usable():
+		default:
+			unknown = append(unknown, name)
+			if res.Rewritten.IsValid() {
+				invented = res.Rewritten
+			} else {
+				findings = append(findings, res.Finding())
+			}
+		}
+	}
+	why := fmt.Sprintf("not listed on %d of %d lists", len(clean), len(results))
+	if len(listed) > 0 {
+		why = strings.Join(listed, ", ") + "; " + why
+	}
+	if len(unknown) > 0 {
+		why += "; no usable answer from " + strings.Join(unknown, ", ")
+	}
+	if invented.IsValid() {
+		findings = append(findings, finding.Finding{
+			Code: "resolver.invents-answers", Severity: finding.Warning, Subject: invented.String(),
+			Fact:        "The resolver answers " + invented.String() + " for names that do not exist.",
+			Consequence: "Nothing that it says of block lists can be used.",
+			Fixes:       []finding.Fix{{Action: finding.Edit, What: "Ask through a resolver that does not rewrite answers, such as one of your own."}},
+			Source:      "RFC 8020, section 2",
+		})
+	}
+	switch {
+	case len(listed) > 0:
+		return finding.Found, why, findings
+	case len(unknown) > 0 || len(results) == 0:
+		return finding.Unknown, why, findings
+	}
+	return finding.Clean, why, findings
+}
+
+func checkReverse(ctx context.Context, r *run) (finding.Outcome, string, []finding.Finding) {
+	res := iprev.Check(ctx, r.resolver, r.facts.IP.Value, r.facts.HELO.Value)
+	r.findings.reverse = res
+	return worst(res.Findings())
+}
+
+func checkRecipient(ctx context.Context, r *run) (finding.Outcome, string, []finding.Finding) {
+	domain, err := resolve.Name(domainOf(r.facts.Recipient.Value))
+	if err != nil {
+		return finding.Found, "the recipient's domain cannot exist in DNS", nil
+	}
+	d := checkDestination(ctx, r.resolver, domain, r.facts.Refuser.Value)
+	r.findings.destination = d
+	return worst([]finding.Finding{d.finding()})
+}
+
+// worst takes the outcome and the words of the gravest finding.
+func worst(findings []finding.Finding) (finding.Outcome, string, []finding.Finding) {
+	best := findings[0]
+	for _, f := range findings[1:] {
+		if f.Outcome == finding.Found && (best.Outcome != finding.Found || f.Severity > best.Severity) || best.Outcome == finding.Clean && f.Outcome == finding.Unknown {
+			best = f
+		}
+	}
+	return best.Outcome, best.Fact, findings
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/rebound-mail/rebound"
+	"github.com/rebound-mail/rebound/bounce"
+)
+
+func (a *app) bounceCommand() *cli.Command {
+	return &cli.Command{
+		Name: "bounce", Usage: "read bounces and say why each recipient was refused; asks no network", ArgsUsage: "FILE…",
+		Description: "FILE is a message, an mbox, a Maildir, or - for standard input.\n\n   rebound bounce -json bounces.mbox\n   rebound bounce -reply '550 5.1.1 no such user'",
+		Flags:       append(outputFlags(), &cli.StringFlag{Name: "reply", Usage: "read `TEXT`, an SMTP reply, in place of files"}),
+		Action:      a.bounce,
+	}
+}
+
+// bounceLine is a line of "rebound bounce -json": a report, or why there is none.
+type bounceLine struct {
+	File string `json:"file"`
+	*bounce.Report
+	Error string `json:"error,omitempty"`
+}
+
+func (a *app) bounce(_ context.Context, c *cli.Command) error {
+	w := a.writer(c)
+	if reply := c.String("reply"); reply != "" {
+		if err := a.report(w, c, "", bounce.ParseReply(reply)); err != nil {
+			return err
+		}
+		return a.finish(c)
+	}
+	if c.NArg() == 0 {
+		return errors.New("bounce: no file given; - reads standard input")
+	}
+	err := a.messages(c.Args().Slice(), func(m message) error {
+		if m.err != nil {
+			a.complain(fmt.Errorf("%s: %w", m.name, m.err))
+			if c.Bool("json") {
+				return writeJSON(w, bounceLine{File: m.name, Report: &bounce.Report{Kind: bounce.OtherKind, Recipients: []bounce.Recipient{}}, Error: m.err.Error()})
+			}
+			return nil
+		}
+		return a.report(w, c, m.name, bounce.ParseBytes(m.raw))
+	})
+	if err != nil {
+		return err
+	}
+	return a.finish(c)
+}
+
+func (a *app) report(w io.Writer, c *cli.Command, name string, rep *bounce.Report) error {
+	a.done++
+	a.found = a.found || rep.Kind == bounce.Failure || rep.Kind == bounce.Delay || rep.Kind == bounce.Feedback
+	if c.Bool("json") {
+		if rep.Recipients == nil {
+			rep.Recipients = []bounce.Recipient{}
+		}
+		return writeJSON(w, bounceLine{File: name, Report: rep})
+	}
+	var b strings.Builder
+	title := string(rep.Kind)
+	if name != "" {
+		title = name + ": " + title
+	}
+	fmt.Fprintln(&b, rebound.Plain(title))
+	for _, r := range rep.Recipients {
+		describe(&b, r)
+	}
+	for _, o := range rep.Omitted {
+		fmt.Fprintf(&b, "  not read: %s\n", o)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func describe(b *strings.Builder, r bounce.Recipient) {
+	address := r.Address
+	if address == "" {
+		address = "(no address)"
+	}
+	fmt.Fprintf(b, "  %s: %s, %s, %s", rebound.Plain(address), r.Action, r.Reason, or(string(r.Permanence), "not told whether final"))
+	if r.Suppress {
+		b.WriteString("; suppress the address")
+	}
+	b.WriteByte('\n')
+	if r.Reply.Text != "" {
+		fmt.Fprintf(b, "    they say: %s\n", clip(rebound.Plain(r.Reply.Text)))
+	}
+	if r.Because.Says != "" {
+		fmt.Fprintf(b, "    because:  %s [%s; %s]\n", rebound.Plain(r.Because.Says), r.Because.Rule, rebound.Plain(r.Because.Source))
+	}
+	for _, m := range r.Mentions {
+		if m.Kind == bounce.MentionList {
+			fmt.Fprintf(b, "    names:    %s %s\n", rebound.Plain(m.Value), rebound.Plain(m.Item))
+		}
+	}
+}
+
+func or(s, instead string) string {
+	if s == "" {
+		return instead
+	}
+	return s
+}
+
+// maxClip bounds the quotation of a reply on a terminal; JSON holds it whole.
+const maxClip = 300
+
+func clip(s string) string {
+	runes := []rune(s)
+	if len(runes) <= maxClip {
+		return s
+	}
+	return string(runes[:maxClip-1]) + "…"
+}

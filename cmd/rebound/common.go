@@ -1,0 +1,160 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/rebound-mail/rebound/resolve"
+)
+
+// dnsFlags choose who answers questions to DNS.
+func dnsFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "server", Usage: "ask the DNS server at `ADDR`, such as 127.0.0.1:5353, in place of the machine's own"},
+		&cli.StringFlag{Name: "zone", Usage: "answer DNS from `FILE`, a zone file or a recording; ask no network"},
+		&cli.BoolFlag{Name: "offline", Usage: "ask nothing at all"},
+		&cli.StringFlag{Name: "record", Usage: "write every DNS answer to `FILE`, which -zone replays"},
+		&cli.DurationFlag{Name: "timeout", Usage: "give the checks at most `DURATION`", Value: 10 * time.Second},
+	}
+}
+
+// outputFlags choose the form of the output.
+func outputFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.BoolFlag{Name: "json", Usage: "write JSON, one object a line"},
+		&cli.BoolFlag{Name: "redact", Usage: "mask the local part of mail addresses in the output"},
+		&cli.BoolFlag{Name: "exit-code", Usage: "exit with status 1 when something was found"},
+	}
+}
+
+// dnsSource is who answers, with what to do at the end.
+type dnsSource struct {
+	resolve.Resolver
+	close func() error
+}
+
+// resolver reads the DNS flags.
+func (a *app) resolver(c *cli.Command) (dnsSource, error) {
+	r, err := chosenResolver(c)
+	if err != nil {
+		return dnsSource{}, err
+	}
+	return recorded(r, c.String("record")), nil
+}
+
+// recorded writes to file, if one is given, what r was asked and answered.
+func recorded(r resolve.Resolver, file string) dnsSource {
+	if file == "" {
+		return dnsSource{r, func() error { return nil }}
+	}
+	rec := &resolve.Recorder{Resolver: r}
+	return dnsSource{rec, func() error {
+		var buf bytes.Buffer
+		if _, err := rec.WriteTo(&buf); err != nil {
+			return err
+		}
+		return plainError(os.WriteFile(file, buf.Bytes(), 0o600))
+	}}
+}
+
+func chosenResolver(c *cli.Command) (resolve.Resolver, error) {
+	zone, server := c.String("zone"), c.String("server")
+	switch {
+	case zone != "" && server != "":
+		return nil, errors.New("-zone and -server exclude each other")
+	case c.Bool("offline"):
+		return resolve.Offline{}, nil
+	case zone != "":
+		f, err := os.Open(zone)
+		if err != nil {
+			return nil, plainError(err)
+		}
+		defer f.Close()
+		r, err := resolve.Replay(f)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", zone, err)
+		}
+		return r, nil
+	case server != "":
+		client, err := resolve.NewClient(server)
+		if err != nil {
+			return nil, err
+		}
+		return resolve.NewCache(client), nil
+	}
+	client, err := resolve.System()
+	if err != nil {
+		return nil, err
+	}
+	return resolve.NewCache(client), nil
+}
+
+// plainError takes the system call out of "open x: no such file or directory".
+func plainError(err error) error {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return fmt.Errorf("%s: %w", path.Path, path.Err)
+	}
+	return err
+}
+
+// writer returns where output goes: through a mask with -redact.
+func (a *app) writer(c *cli.Command) io.Writer {
+	if c.Bool("redact") {
+		return redactor{a.out}
+	}
+	return a.out
+}
+
+// A redactor masks the local part of every mail address. What is written to it in
+// one call is whole.
+type redactor struct{ w io.Writer }
+
+var mailAddress = regexp.MustCompile(`[\pL\pN!#$%&'*+/=?^_{|}~.-]+@([\pL\pN-]+(?:\.[\pL\pN-]+)*)`)
+
+func (r redactor) Write(b []byte) (int, error) {
+	if _, err := r.w.Write(mailAddress.ReplaceAll(b, []byte("***@$1"))); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+// writeJSON writes one object on one line.
+func writeJSON(w io.Writer, v any) error {
+	var buf bytes.Buffer
+	e := json.NewEncoder(&buf)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(buf.Bytes())
+	return err
+}
+
+// isTerminal reports whether a stream is a terminal.
+func isTerminal(w any) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// readTime reads RFC 3339, or a date.
+func readTime(flag, s string) (time.Time, error) {
+	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04", time.DateOnly} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("-%s: %q is no time such as 2026-11-24T12:00:00Z", flag, s)
+}

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/rebound-mail/rebound"
+	"github.com/rebound-mail/rebound/finding"
+	"github.com/rebound-mail/rebound/report"
+	"github.com/rebound-mail/rebound/resolve"
+)
+
+// The demonstration: a bounce and the DNS of its day, so that the command shows
+// what it does on a machine without a network.
+var (
+	//go:embed demo/bounce.eml
+	demoBounce []byte
+	//go:embed demo/zone.txt
+	demoZone string
+
+	demoNow = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+)
+
+const demoHELO = "mail.shop.example"
+
+func (a *app) diagnoseCommand() *cli.Command {
+	return &cli.Command{
+		Name: "diagnose", Usage: "say why a mail was refused and what to do, with DNS looked up", ArgsUsage: "[FILE…]",
+		Description: "FILE is a bounce message, an mbox, a Maildir, or - for standard input. Without any, the\n   demonstration is diagnosed, on DNS of its own.\n\n   rebound diagnose bounce.eml\n   rebound diagnose -reply '554 5.7.1 blocked using zen.spamhaus.org' -ip 198.51.100.7",
+		Flags: append(append(outputFlags(), dnsFlags()...),
+			&cli.StringFlag{Name: "reply", Usage: "diagnose `TEXT`, an SMTP reply, in place of a file"},
+			&cli.StringFlag{Name: "ip", Usage: "the `ADDRESS` that the mail was sent from"},
+			&cli.StringFlag{Name: "helo", Usage: "the `NAME` given in HELO or EHLO"},
+			&cli.StringFlag{Name: "mail-from", Usage: "the envelope sender `ADDRESS`"},
+			&cli.StringFlag{Name: "recipient", Usage: "the envelope recipient `ADDRESS`"},
+			&cli.StringFlag{Name: "message", Usage: "the mail that was refused, from `FILE`"},
+			&cli.StringFlag{Name: "control", Usage: "who runs the sending server: `own`, shared (a sending service) or relay"},
+			&cli.StringSliceFlag{Name: "own-domain", Usage: "a `DOMAIN` that you send under; tells bounces of forged mail"},
+			&cli.StringSliceFlag{Name: "own-address", Usage: "an address or `PREFIX` that you send from; likewise"},
+			&cli.StringFlag{Name: "bounced", Usage: "the `TIME` of the refusal, where the bounce does not say"},
+			&cli.StringFlag{Name: "now", Usage: "take `TIME` for the present"},
+		),
+		Action: a.diagnose,
+	}
+}
+
+func (a *app) diagnose(ctx context.Context, c *cli.Command) error {
+	base, err := readCase(c)
+	if err != nil {
+		return err
+	}
+	now := time.Now
+	if s := c.String("now"); s != "" {
+		t, err := readTime("now", s)
+		if err != nil {
+			return err
+		}
+		now = func() time.Time { return t }
+	}
+	demo := c.NArg() == 0 && base.Reply == ""
+	var source dnsSource
+	if demo && c.String("zone") == "" && c.String("server") == "" && !c.Bool("offline") {
+		source, err = a.demoSource(c)
+		if base.HELO == "" {
+			base.HELO = demoHELO
+		}
+		if c.String("now") == "" {
+			now = func() time.Time { return demoNow }
+		}
+	} else {
+		source, err = a.resolver(c)
+	}
+	if err != nil {
+		return err
+	}
+	d := &rebound.Diagnoser{Resolver: source, Now: now, Timeout: c.Duration("timeout"), Progress: a.progress()}
+	one := func(name string, cs rebound.Case) error { return a.one(ctx, c, d, name, cs) }
+	switch {
+	case demo:
+		base.Bounce = demoBounce
+		err = one("", base)
+	case base.Reply != "":
+		err = one("", base)
+	default:
+		several := c.NArg() > 1
+		err = a.messages(c.Args().Slice(), func(m message) error {
+			if m.err != nil {
+				a.complain(fmt.Errorf("%s: %w", m.name, m.err))
+				return nil
+			}
+			cs := base
+			cs.Bounce = m.raw
+			name := m.name
+			if !several && !strings.Contains(name, "#") {
+				name = ""
+			}
+			return one(name, cs)
+		})
+	}
+	if err != nil {
+		return err
+	}
+	if err := source.close(); err != nil {
+		return err
+	}
+	return a.finish(c)
+}
+
+// demoSource answers from the embedded zone, through -record if that is given.
+func (a *app) demoSource(c *cli.Command) (dnsSource, error) {
+	zone, err := resolve.Replay(strings.NewReader(demoZone))
+	if err != nil {
+		return dnsSource{}, err
+	}
+	return recorded(zone, c.String("record")), nil
+}
+
+// one diagnoses one case and writes the report.
+func (a *app) one(ctx context.Context, c *cli.Command, d *rebound.Diagnoser, name string, cs rebound.Case) error {
+	diagnosis, err := d.Diagnose(ctx, cs)
+	if err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		a.complain(fmt.Errorf("%s: %w", or(name, "input"), err))
+		return nil
+	}
+	a.done++
+	a.found = a.found || diagnosis.Causes[0].Kind != rebound.NotABounce
+	w := a.writer(c)
+	if c.Bool("json") {
+		return writeJSON(w, diagnosis)
+	}
+	var b strings.Builder
+	if name != "" {
+		fmt.Fprintf(&b, "== %s\n", rebound.Plain(name))
+	}
+	options := report.Options{Width: width(), Color: isTerminal(a.out) && os.Getenv("NO_COLOR") == ""}
+	if err := report.Text(&b, diagnosis, options); err != nil {
+		return err
+	}
+	if name != "" {
+		b.WriteByte('\n')
+	}
+	_, err = io.WriteString(w, b.String())
+	return err
+}
+
+// width is what the shell says of the terminal, at most 100 columns.
+func width() int {
+	n, err := strconv.Atoi(os.Getenv("COLUMNS"))
+	if err != nil || n < 40 || n > 100 {
+		return 100
+	}
+	return n
+}
+
+// progress tells of checks on a terminal.
+func (a *app) progress() func(rebound.Event) {
+	if !isTerminal(a.err) {
+		return nil
+	}
+	return func(e rebound.Event) {
+		if e.Done != nil && e.Done.Outcome != finding.NotApplicable {
+			fmt.Fprintf(a.err, "checked %s\n", e.Check)
+		}
+	}
+}
+
+// readCase reads the flags about the mail.
+func readCase(c *cli.Command) (rebound.Case, error) {
+	cs := rebound.Case{Reply: c.String("reply"), HELO: c.String("helo"), MailFrom: c.String("mail-from"), Recipient: c.String("recipient"), OwnDomains: c.StringSlice("own-domain")}
+	if cs.Reply != "" && c.NArg() > 0 {
+		return cs, errors.New("-reply and files exclude each other")
+	}
+	if s := c.String("ip"); s != "" {
+		addr, err := netip.ParseAddr(s)
+		if err != nil {
+			return cs, fmt.Errorf("-ip: %q is no address", s)
+		}
+		cs.IP = addr
+	}
+	switch control := rebound.Control(c.String("control")); control {
+	case "", rebound.Own, rebound.Shared, rebound.Relay:
+		cs.Control = control
+	default:
+		return cs, fmt.Errorf("-control: %q is none of own, shared and relay", control)
+	}
+	for _, s := range c.StringSlice("own-address") {
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			addr, err := netip.ParseAddr(s)
+			if err != nil {
+				return cs, fmt.Errorf("-own-address: %q is neither an address nor a prefix", s)
+			}
+			p = netip.PrefixFrom(addr, addr.BitLen())
+		}
+		cs.OwnAddresses = append(cs.OwnAddresses, p)
+	}
+	if s := c.String("bounced"); s != "" {
+		t, err := readTime("bounced", s)
+		if err != nil {
+			return cs, err
+		}
+		cs.Bounced = t
+	}
+	if file := c.String("message"); file != "" {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return cs, plainError(err)
+		}
+		cs.Message = b
+	}
+	return cs, nil
+}

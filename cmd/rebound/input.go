@@ -1,0 +1,177 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"github.com/rebound-mail/rebound/bounce"
+)
+
+// A message is one mail of the input, or why there is none.
+type message struct {
+	name string
+	raw  []byte
+	err  error
+}
+
+// messages calls yield for each mail in the named inputs: "-" for standard input,
+// a file with a message, an mbox, a Maildir. A broken input is one message with
+// an error, and the others are still read.
+func (a *app) messages(names []string, yield func(message) error) error {
+	for _, name := range names {
+		var err error
+		switch {
+		case name == "-":
+			err = readStream("-", a.in, yield)
+		default:
+			err = readPath(name, yield)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func readPath(name string, yield func(message) error) error {
+	info, err := os.Stat(name)
+	if err != nil {
+		return yield(message{name: name, err: errors.Unwrap(err)})
+	}
+	if info.IsDir() {
+		return readMaildir(name, yield)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return yield(message{name: name, err: errors.Unwrap(err)})
+	}
+	defer f.Close()
+	return readStream(name, f, yield)
+}
+
+// readMaildir reads the messages of a Maildir, those of new before those of cur.
+func readMaildir(dir string, yield func(message) error) error {
+	found := false
+	for _, sub := range []string{"new", "cur"} {
+		entries, err := os.ReadDir(filepath.Join(dir, sub))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return yield(message{name: dir, err: err})
+		}
+		found = true
+		sort.Slice(entries, func(i, j int) bool { return entries[i].Name() < entries[j].Name() })
+		for _, e := range entries {
+			if e.Type().IsRegular() && !strings.HasPrefix(e.Name(), ".") {
+				if err := readPath(filepath.Join(dir, sub, e.Name()), yield); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if !found {
+		return yield(message{name: dir, err: errors.New("is a folder and no Maildir: it holds neither new nor cur")})
+	}
+	return nil
+}
+
+// readStream reads one message, or those of an mbox one by one. A message is kept
+// up to the size that package bounce reads, and one byte more to tell that there
+// was more.
+func readStream(name string, r io.Reader, yield func(message) error) error {
+	in := bufio.NewReaderSize(r, 64<<10)
+	head, err := in.Peek(5)
+	if err != nil && len(bytes.TrimSpace(head)) == 0 {
+		if errors.Is(err, io.EOF) {
+			err = errors.New("is empty")
+		}
+		return yield(message{name: name, err: err})
+	}
+	if string(head) != "From " {
+		raw, err := io.ReadAll(io.LimitReader(in, bounce.MaxSize+1))
+		return yield(whole(name, raw, err))
+	}
+	return readMbox(name, in, yield)
+}
+
+// whole checks that a text is a mail at all: it begins with a header field.
+func whole(name string, raw []byte, err error) message {
+	if err == nil && len(bytes.TrimSpace(raw)) == 0 {
+		err = errors.New("is empty")
+	}
+	if err == nil && !beginsWithField(raw) {
+		err = errors.New("is no mail message: it does not begin with a header field")
+	}
+	return message{name: name, raw: raw, err: err}
+}
+
+func beginsWithField(raw []byte) bool {
+	if bytes.HasPrefix(raw, []byte("From ")) {
+		_, raw, _ = bytes.Cut(raw, []byte("\n"))
+	}
+	field, _, ok := bytes.Cut(raw[:min(len(raw), 1000)], []byte(":"))
+	if !ok || len(field) == 0 {
+		return false
+	}
+	for _, c := range bytes.TrimRight(field, " \t") {
+		if c <= ' ' || c >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// readMbox splits at lines "From " that follow a blank line (RFC 4155). The
+// first message keeps the file's name when it is the only one.
+func readMbox(name string, in *bufio.Reader, yield func(message) error) error {
+	var (
+		current  []byte
+		messages []message
+		count    int
+		blank    = true
+		start    = true
+	)
+	emit := func(last bool) error {
+		count++
+		m := whole(fmt.Sprintf("%s#%d", name, count), current, nil)
+		current = nil
+		if last && count == 1 {
+			m.name = name
+		}
+		messages = append(messages[:0], m)
+		return yield(messages[0])
+	}
+	for {
+		line, err := in.ReadSlice('\n')
+		if len(line) > 0 {
+			if start && blank && bytes.HasPrefix(line, []byte("From ")) && len(current) > 0 {
+				if err := emit(false); err != nil {
+					return err
+				}
+			}
+			if len(current) <= bounce.MaxSize {
+				current = append(current, line...)
+			}
+			if start {
+				blank = len(bytes.TrimSpace(line)) == 0
+			}
+			start = line[len(line)-1] == '\n'
+		}
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+		case errors.Is(err, io.EOF):
+			return emit(true)
+		case err != nil:
+			return yield(message{name: name, err: err})
+		}
+	}
+}

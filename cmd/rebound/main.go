@@ -1,0 +1,98 @@
+// Command rebound says why a mail was refused and what to do about it.
+//
+//	rebound diagnose bounce.eml
+//	rebound diagnose -reply '554 5.7.1 …' -ip 198.51.100.7
+//	rebound bounce -json mailbox.mbox
+//	rebound dnsbl 198.51.100.7 shop.example
+//
+// Each command explains itself with -h. The exit status is 0 when the job was
+// done, 2 when nothing at all could be said; with -exit-code it is 1 when
+// something was found.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+
+	"github.com/urfave/cli/v3"
+)
+
+// The exit statuses.
+const (
+	exitDone    = 0
+	exitFound   = 1
+	exitNothing = 2
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	status := run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(status)
+}
+
+// app is one run of the command: its streams, and what it has to tell at the end.
+type app struct {
+	in       io.Reader
+	out, err io.Writer
+
+	done  int  // inputs about which something could be said
+	found bool // something was found
+}
+
+// run runs the command and returns its exit status.
+func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
+	a := &app{in: in, out: out, err: errOut}
+	root := &cli.Command{
+		Name: "rebound", Usage: "say why a mail was refused, and how to get the next one delivered",
+		Version: version(), Reader: in, Writer: out, ErrWriter: errOut,
+		Commands:       []*cli.Command{a.diagnoseCommand(), a.bounceCommand(), a.dnsblCommand()},
+		ExitErrHandler: func(context.Context, *cli.Command, error) {},
+		OnUsageError:   func(_ context.Context, _ *cli.Command, err error, _ bool) error { return err },
+	}
+	for _, c := range root.Commands {
+		c.OnUsageError = root.OnUsageError
+	}
+	err := root.Run(ctx, args)
+	switch {
+	case errors.Is(err, errFound):
+		return exitFound
+	case err != nil:
+		a.complain(err)
+		return exitNothing
+	}
+	return exitDone
+}
+
+// errFound asks for exit status 1.
+var errFound = errors.New("something was found")
+
+// complain writes one line about what went wrong.
+func (a *app) complain(err error) {
+	fmt.Fprintf(a.err, "rebound: %s\n", strings.Join(strings.Fields(err.Error()), " "))
+}
+
+// finish turns what was done into the command's result.
+func (a *app) finish(c *cli.Command) error {
+	switch {
+	case a.done == 0:
+		return errors.New("nothing could be said about any input")
+	case a.found && c.Bool("exit-code"):
+		return errFound
+	}
+	return nil
+}
+
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(unknown)"
+	}
+	return info.Main.Version
+}

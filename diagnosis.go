@@ -1,0 +1,163 @@
+package rebound
+
+import (
+	"encoding/json"
+	"net/netip"
+	"time"
+
+	"github.com/rebound-mail/rebound/auth/iprev"
+	"github.com/rebound-mail/rebound/bounce"
+	"github.com/rebound-mail/rebound/dnsbl"
+	"github.com/rebound-mail/rebound/finding"
+	"github.com/rebound-mail/rebound/resolve"
+)
+
+// Schema is the version of a Diagnosis in JSON. Fields may be added within one.
+const Schema = 1
+
+// A Diagnosis is the answer.
+type Diagnosis struct {
+	Headline   Headline           `json:"headline"`
+	Fault      Fault              `json:"fault"`
+	Response   bounce.Response    `json:"response"` // what to do about the refusal as a whole
+	Causes     []Cause            `json:"causes"`   // most important first
+	Recipients []bounce.Recipient `json:"recipients"`
+	RefusedIP  netip.Addr         `json:"refused_ip,omitzero"` // the address that the receiver refused
+	Hold       *Hold              `json:"hold"`                // what to stop sending; null for nothing
+	RetryAfter Duration           `json:"retry_after"`         // zero where the same mail should not be tried again, or no time is known
+	Suppress   []string           `json:"suppress"`            // addresses not to mail again
+	Plan       []Step             `json:"plan"`                // in the order in which to do it
+	Checks     []Check            `json:"checks"`
+	Notes      []string           `json:"notes"` // worth knowing, no cause
+	Schema     int                `json:"schema"`
+
+	Facts  Facts            `json:"-"` // what the checks were made on, and where each fact comes from
+	Report *bounce.Report   `json:"-"`
+	DNS    []resolve.Answer `json:"-"` // every answer that the checks rest on
+
+	Listings       []dnsbl.Result `json:"-"` // of the refused address
+	DomainListings []dnsbl.Result `json:"-"` // of the sender's domains
+	Reverse        *iprev.Result  `json:"-"`
+	Destination    *Destination   `json:"-"`
+}
+
+// A Headline is the answer in five lines of at most 100 columns.
+type Headline struct {
+	Who  string `json:"who"`  // who refused what, and whether it is final
+	Why  string `json:"why"`  // the cause, whose fault, how certain
+	They string `json:"they"` // the receiver's own words, joined, unaltered; cut to the line with "…"
+	Do   string `json:"do"`   // the first action: who, and the exact record or URL
+	Keep string `json:"keep"` // keep or suppress the address, what to hold, when to retry, what could not be told
+}
+
+// A CauseKind is a reason of package bounce, or one of the kinds below.
+type CauseKind = bounce.Reason
+
+// The kinds of cause that no receiver states.
+const (
+	NotYours   CauseKind = "not-yours"    // a bounce of a mail that somebody else sent under this name
+	NotABounce CauseKind = "not-a-bounce" // nothing was refused
+)
+
+// A Fault says whose it is.
+type Fault string
+
+// The faults.
+const (
+	OfSender       Fault = "sender"
+	OfRecipient    Fault = "recipient"
+	OfReceiver     Fault = "receiver" // the receiving system, not the person
+	OfESP          Fault = "esp"
+	OfForwarder    Fault = "forwarder"
+	OfListOperator Fault = "list operator"
+	OfNobody       Fault = "nobody"
+	NotTold        Fault = "unknown"
+)
+
+// A State says how what the receiver stated compares with what is true now.
+type State string
+
+// The states.
+const (
+	Confirmed    State = "confirmed"     // we see it too
+	Contradicted State = "contradicted"  // we see otherwise, and the refusal is recent, or its time is not known
+	Cleared      State = "cleared"       // it was so; it is gone
+	NotAsked     State = "not-asked"     // it could be checked, and was not or could not be
+	NotCheckable State = "not-checkable" // nobody outside the receiver can check it
+	Unstated     State = "possible"      // the receiver did not say so; we see it
+)
+
+// A Cause is one reason, with what speaks for it.
+type Cause struct {
+	Kind      CauseKind          `json:"kind"`
+	Certainty bounce.Certainty   `json:"certainty"`
+	State     State              `json:"state"`
+	Fault     Fault              `json:"fault"`
+	Summary   string             `json:"summary"`
+	Detail    string             `json:"detail,omitempty"` // how the statement compares with what is seen now
+	Evidence  []finding.Evidence `json:"evidence,omitempty"`
+	Fixes     []finding.Fix      `json:"fixes"`
+	Source    string             `json:"source,omitempty"`
+}
+
+// A Hold says what to stop sending, and until when.
+type Hold struct {
+	Scope string `json:"scope"` // address: all mail from the IP address; receiver: from it to this receiver; stream; campaign
+	What  string `json:"what"`
+	Until string `json:"until"`
+}
+
+// A Step is one line of the plan.
+type Step struct {
+	Phase  Phase           `json:"phase"`
+	Action string          `json:"action"` // as finding.Fix
+	Who    string          `json:"who"`
+	What   string          `json:"what"`
+	Record *finding.Record `json:"record,omitempty"`
+	URL    string          `json:"url,omitempty"`
+	Verify string          `json:"verify,omitempty"`
+}
+
+// A Phase orders the plan.
+type Phase string
+
+// The phases, in their order.
+const (
+	PhaseStop    Phase = "stop"
+	PhaseRepair  Phase = "repair"
+	PhaseDelist  Phase = "delist"
+	PhaseAsk     Phase = "ask"
+	PhaseRetest  Phase = "re-test"
+	PhaseCleanUp Phase = "clean-up"
+)
+
+// A Check says how one check ended.
+type Check struct {
+	Name     string            `json:"name"`
+	Outcome  finding.Outcome   `json:"outcome"`
+	Why      string            `json:"why"`
+	Findings []finding.Finding `json:"findings,omitempty"`
+}
+
+// A Duration is a time.Duration that JSON writes as "15m0s", zero as "".
+type Duration time.Duration
+
+// MarshalJSON implements [json.Marshaler].
+func (d Duration) MarshalJSON() ([]byte, error) {
+	if d == 0 {
+		return []byte(`""`), nil
+	}
+	return json.Marshal(time.Duration(d).String())
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (d *Duration) UnmarshalJSON(b []byte) error {
+	var s string
+	if err := json.Unmarshal(b, &s); err != nil || s == "" {
+		*d = 0
+		return err
+	}
+	parsed, err := time.ParseDuration(s)
+	*d = Duration(parsed)
+	return err
+}

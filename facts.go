@@ -1,0 +1,220 @@
+package rebound
+
+import (
+	"fmt"
+	"net/mail"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/rebound-mail/rebound/bounce"
+	"github.com/rebound-mail/rebound/dnsbl"
+)
+
+// Known is a fact and where it comes from.
+type Known[T comparable] struct {
+	Value  T
+	Source string
+}
+
+// Facts are what the checks are made on.
+type Facts struct {
+	IP        Known[netip.Addr] // the address that was refused
+	OtherIP   Known[netip.Addr] // the caller's, where the receiver names another
+	HELO      Known[string]
+	MailFrom  Known[string] // address
+	From      Known[string] // the author's address
+	Recipient Known[string]
+	Refuser   Known[string] // the host that refused
+	Provider  string        // the receiver, as package bounce knows it
+	Bounced   Known[time.Time]
+	Control   Known[Control]
+	Bulk      bool // the mail went to many
+}
+
+// gather collects the facts. For the address that was refused, the receiver's
+// own text comes first: it saw the connection.
+func (r *run) gather() {
+	f := &r.facts
+	rec := r.main()
+	f.IP = r.refusedIP(rec)
+	if r.IP.IsValid() {
+		caller := Known[netip.Addr]{r.IP.Unmap(), "the caller"}
+		switch {
+		case !f.IP.Value.IsValid():
+			f.IP = caller
+		case f.IP.Value != caller.Value:
+			f.OtherIP = caller
+			r.note(fmt.Sprintf("The receiver names %s (%s); you gave %s. The checks are about %s: it is the address that was refused. If it is not yours, the mail was forwarded, or a second server sends for you.", f.IP.Value, f.IP.Source, caller.Value, f.IP.Value))
+		}
+	}
+	header := r.messageHeader()
+	f.HELO = first(Known[string]{r.HELO, "the caller"})
+	f.MailFrom = first(Known[string]{r.MailFrom, "the caller"})
+	f.From = first(Known[string]{addressOf(header.Get("From")), "the message"})
+	if o := r.report.Original; o != nil {
+		f.From = first(f.From, Known[string]{o.From, "the returned mail"})
+		f.MailFrom = first(f.MailFrom, Known[string]{o.ReturnPath, "the returned mail"})
+		f.Bulk = o.Bulk
+	}
+	f.Bulk = f.Bulk || header.Get("List-Unsubscribe") != "" || header.Get("List-Id") != ""
+	f.Recipient = first(Known[string]{rec.Address, "the bounce"}, Known[string]{r.Recipient, "the caller"})
+	f.Refuser = first(Known[string]{rec.RemoteMTA, "the bounce"})
+	f.Provider = rec.Provider
+	f.Bounced = r.bouncedAt()
+	f.Control = Known[Control]{r.Control, "the caller"}
+}
+
+// main is the recipient that the diagnosis is about: the first that failed, else
+// the first; an empty one where the report names none.
+func (r *run) main() *bounce.Recipient {
+	for i := range r.report.Recipients {
+		if r.report.Recipients[i].Action == bounce.Failed {
+			return &r.report.Recipients[i]
+		}
+	}
+	if len(r.report.Recipients) > 0 {
+		return &r.report.Recipients[0]
+	}
+	return &bounce.Recipient{}
+}
+
+// first returns the first fact that is there.
+func first(candidates ...Known[string]) Known[string] {
+	for _, c := range candidates {
+		if strings.TrimSpace(c.Value) != "" {
+			c.Value = strings.Trim(strings.TrimSpace(c.Value), "<>")
+			return c
+		}
+	}
+	return Known[string]{}
+}
+
+// refusedIP finds the sending address in what the receiver wrote. Private
+// addresses are never it.
+func (r *run) refusedIP(rec *bounce.Recipient) Known[netip.Addr] {
+	try := func(text, source string) (Known[netip.Addr], bool) {
+		addr, err := netip.ParseAddr(text)
+		if err != nil || !routable(addr) {
+			return Known[netip.Addr]{}, false
+		}
+		return Known[netip.Addr]{addr.Unmap(), source}, true
+	}
+	for _, m := range rec.Mentions {
+		if m.Kind == bounce.MentionList && m.Lists == "ip" {
+			if k, ok := try(m.Item, "the receiver's reply"); ok {
+				return k
+			}
+		}
+	}
+	for _, leg := range rec.Legs {
+		if k, ok := try(leg.IP, "the receiver's SPF verdict"); ok {
+			return k
+		}
+	}
+	for _, m := range rec.Mentions {
+		if m.Kind == bounce.MentionIP {
+			if k, ok := try(m.Value, "the receiver's reply"); ok {
+				return k
+			}
+		}
+	}
+	if a := r.report.Complaint; a != nil && a.SourceIP.IsValid() {
+		return Known[netip.Addr]{a.SourceIP.Unmap(), "the complaint"}
+	}
+	if addr, ok := r.receivedByReceiver(rec); ok {
+		return Known[netip.Addr]{addr, "the Received field that the receiver wrote"}
+	}
+	return Known[netip.Addr]{}
+}
+
+func routable(a netip.Addr) bool {
+	return a.IsValid() && !a.IsPrivate() && !a.IsLoopback() && !a.IsLinkLocalUnicast() && !a.IsUnspecified() && !a.IsMulticast()
+}
+
+// receivedByReceiver reads the newest Received field of the returned mail when
+// the receiver itself wrote it: when it reports under the recipient's domain and
+// names no server beyond. Else that field tells of a client that handed the mail
+// in, not of the server that sent it.
+func (r *run) receivedByReceiver(rec *bounce.Recipient) (netip.Addr, bool) {
+	o, reporter := r.report.Original, r.report.ReportingMTA
+	if o == nil || len(o.Received) == 0 || rec.RemoteMTA != "" || reporter == "" || orgDomain(reporter) != orgDomain(domainOf(rec.Address)) {
+		return netip.Addr{}, false
+	}
+	field := o.Received[0]
+	by := strings.Index(field, " by ")
+	if by < 0 || !strings.HasPrefix(strings.ToLower(field[by+4:]), strings.ToLower(reporter)) {
+		return netip.Addr{}, false
+	}
+	open := strings.IndexByte(field[:by], '[')
+	end := strings.IndexByte(field[:by], ']')
+	if open < 0 || end < open {
+		return netip.Addr{}, false
+	}
+	addr, err := netip.ParseAddr(strings.TrimPrefix(field[open+1:end], "IPv6:"))
+	return addr.Unmap(), err == nil && routable(addr)
+}
+
+// messageHeader returns the header of the caller's copy of the mail.
+func (r *run) messageHeader() mail.Header {
+	m, err := mail.ReadMessage(strings.NewReader(string(r.Message[:min(len(r.Message), 256<<10)])))
+	if err != nil {
+		return mail.Header{}
+	}
+	return m.Header
+}
+
+func addressOf(field string) string {
+	a, err := mail.ParseAddress(field)
+	if err != nil {
+		return ""
+	}
+	return a.Address
+}
+
+// bouncedAt is the time of the refusal: the caller's, else the date of the
+// bounce.
+func (r *run) bouncedAt() Known[time.Time] {
+	if !r.Bounced.IsZero() {
+		return Known[time.Time]{r.Bounced, "the caller"}
+	}
+	if !r.report.Date.IsZero() {
+		return Known[time.Time]{r.report.Date, "the bounce's Date"}
+	}
+	return Known[time.Time]{}
+}
+
+// age returns how long ago the mail was refused; ok is false when that is not
+// known.
+func (r *run) age() (age time.Duration, ok bool) {
+	if r.facts.Bounced.Value.IsZero() {
+		return 0, false
+	}
+	return r.now.Sub(r.facts.Bounced.Value), true
+}
+
+// domainOf returns the domain of an address, or the text itself.
+func domainOf(address string) string {
+	if at := strings.LastIndexByte(address, '@'); at >= 0 {
+		address = address[at+1:]
+	}
+	return strings.ToLower(strings.TrimSuffix(strings.TrimSpace(address), "."))
+}
+
+// orgDomain returns the registered domain of a name, or the name itself.
+func orgDomain(name string) string {
+	target, err := dnsbl.Domain(domainOf(name))
+	if err != nil {
+		return domainOf(name)
+	}
+	return target.Registered()
+}
+
+func (r *run) note(text string) {
+	for _, n := range r.out.Notes {
+		if n == text {
+			return
+		}
+	}
+	r.out.Notes = append(r.out.Notes, text)
+}

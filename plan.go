@@ -1,0 +1,418 @@
+package rebound
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rebound-mail/rebound/bounce"
+	"github.com/rebound-mail/rebound/dnsbl"
+	"github.com/rebound-mail/rebound/finding"
+	"github.com/rebound-mail/rebound/resolve"
+)
+
+// control says who runs the sending server: what the caller stated, else what
+// the names show: an envelope sender and a server of one service, and an author
+// of another domain.
+func (r *run) control() Control {
+	if r.facts.Control.Value != "" {
+		return r.facts.Control.Value
+	}
+	from, envelope := orgDomain(r.facts.From.Value), orgDomain(r.facts.MailFrom.Value)
+	if from == "" || envelope == "" || from == envelope {
+		return ""
+	}
+	server := orgDomain(r.facts.HELO.Value)
+	if rev := r.findings.reverse; server == "" && rev != nil && len(rev.Names) > 0 {
+		server = orgDomain(rev.Names[0].Host)
+	}
+	if server == envelope {
+		return Shared
+	}
+	return ""
+}
+
+// server names who runs the sending server.
+func (r *run) server() string {
+	switch r.control() {
+	case Own:
+		return "you"
+	case Shared:
+		return r.service()
+	case Relay:
+		return "the provider of your relay"
+	}
+	return "whoever runs the sending server"
+}
+
+// service names the sending service.
+func (r *run) service() string {
+	if envelope := orgDomain(r.facts.MailFrom.Value); envelope != "" && envelope != orgDomain(r.facts.From.Value) {
+		return envelope
+	}
+	return "your sending service"
+}
+
+// A stepRow is a step that follows from a cause. Who and What take the
+// placeholders of causeRow.
+type stepRow struct {
+	kind   CauseKind
+	phase  Phase
+	action string
+	who    string
+	what   string
+	url    string
+	verify string
+}
+
+const (
+	postmaster = "the recipient's postmaster"
+	you        = "you"
+	server     = "{server}"
+)
+
+// stepRows is what to do about each cause that is not a listing, in order.
+var stepRows = []stepRow{
+	{bounce.UnknownRecipient, PhaseCleanUp, finding.Remove, you, "Take {addr} off your lists and correct it where it came from.", "", "No further mail goes to it."},
+	{bounce.RecipientSyntax, PhaseCleanUp, finding.Remove, you, "Correct {addr} where it was entered, or take it off your lists.", "", ""},
+	{bounce.UnknownDomain, PhaseCleanUp, finding.Remove, you, "Take {addr} off your lists: {domain} takes no mail.", "", ""},
+	{bounce.MailboxDisabled, PhaseCleanUp, finding.Remove, you, "Take {addr} off your lists; ask its owner another way for an address in use.", "", ""},
+	{bounce.Moved, PhaseCleanUp, finding.Replace, you, "Replace {addr} by the address that the reply names, or ask its owner.", "", ""},
+	{bounce.MailboxFull, PhaseRetest, finding.Wait, you, "Try again tomorrow; pause the address after three such refusals in 14 days.", "", "The mail is accepted."},
+	{bounce.MessageTooBig, PhaseRepair, finding.Edit, you, "Send a smaller mail: put large files behind a link.", "", "The mail is accepted."},
+	{bounce.TooManyRecipients, PhaseRepair, finding.Edit, you, "Send to fewer recipients at a time.", "", "The mail is accepted."},
+	{bounce.SpamContent, PhaseRepair, finding.Edit, you, "Change what the filter dislikes; begin with links, images without text and the subject.", "", "A test mail to the same receiver is accepted."},
+	{bounce.URLReputation, PhaseRepair, finding.Edit, you, "Take the links out of the mail one by one, shorteners and trackers first, until a test mail passes.", "", "A test mail to the same receiver is accepted."},
+	{bounce.Attachment, PhaseRepair, finding.Edit, you, "Send the file in another format, or put it behind a link.", "", "The mail is accepted."},
+	{bounce.Malware, PhaseRepair, finding.Edit, you, "Scan the mail and the machine that it was written on, before anything is sent again.", "", "A scan finds nothing."},
+	{bounce.MessageFormat, PhaseRepair, finding.Edit, you, "Make the program that writes the mail follow RFC 5322: one From, Date and Message-ID, lines of at most 998 octets.", "", "A test mail to the same receiver is accepted."},
+	{bounce.SPFFailed, PhaseRepair, finding.Ask, you, "See whether {ip} is meant to send for the domain; only then add it to the domain's SPF record.", "", "A test mail shows spf=pass."},
+	{bounce.DKIMFailed, PhaseRepair, finding.Edit, you, "Sign the mail with a key that is published under the From domain, and change nothing after signing.", "", "A test mail shows dkim=pass with header.d={from}."},
+	{bounce.DMARCFailed, PhaseRepair, finding.Publish, you, "Have the service that sends sign as {from}: publish the DKIM key that it names under {from}.", "", "A test mail shows dkim=pass with header.d={from}, and dmarc=pass."},
+	{bounce.Unauthenticated, PhaseRepair, finding.Publish, you, "Publish SPF and DKIM for {from}, by what your sending service names.", "", "A test mail shows spf=pass or dkim=pass for {from}."},
+	{bounce.ARCFailed, PhaseAsk, finding.Ask, postmaster, "Have the forwarder seal the mail rightly, or give the receiver the direct address.", "", ""},
+	{bounce.SenderUnknown, PhaseRepair, finding.Edit, you, "Send with an envelope sender whose domain resolves and takes replies.", "", "The mail is accepted."},
+	{bounce.SenderMismatch, PhaseRepair, finding.Edit, you, "Send under an address that the account owns, or have this one verified with the service.", "", "The mail is accepted."},
+	{bounce.IPReputation, PhaseRepair, finding.Edit, server, "Find what makes {ip} look bad: complaints, old addresses, a sudden rise in volume; send less until it is mended.", "", ""},
+	{bounce.IPReputation, PhaseAsk, finding.Request, server, "Ask the receiver to lift its block of {ip}, by the page that its reply names.", "{page}", "A test mail to the same receiver is accepted."},
+	{bounce.DomainReputation, PhaseRepair, finding.Edit, you, "Send to those alone who asked for it and read it, and less, until complaints are below 0.1 %.", "", "The receiver's own figures (Postmaster Tools, SNDS) improve."},
+	{bounce.OpenRelay, PhaseRepair, finding.Edit, server, "Close the relay: take mail for other domains from known clients with a login alone.", "", "A relay test from outside is refused."},
+	{bounce.RateLimited, PhaseRetest, finding.Wait, you, "Send less at a time to this receiver, over fewer connections, and try again later.", "", "The mail is accepted."},
+	{bounce.SenderQuota, PhaseRetest, finding.Wait, you, "Wait until the quota of the account is free again, or have it raised.", "", "The mail is accepted."},
+	{bounce.Greylisted, PhaseRetest, finding.Wait, you, "Try again from the same address with the same envelope after 5, 15 and 60 minutes, for up to five days. A program without a queue hands its mail to an MTA or relay that has one.", "", "The mail is accepted."},
+	{bounce.RecipientPolicy, PhaseAsk, finding.Ask, "the recipient", "Ask the recipient another way to allow your mail, or to have it released.", "", "The mail is accepted."},
+	{bounce.PolicyRefusal, PhaseAsk, finding.Ask, postmaster, "Ask the recipient's postmaster which rule refuses the mail, with the whole reply and its time.", "", ""},
+	{bounce.AuthRequired, PhaseRepair, finding.Edit, you, "Log in at the relay (port 587 with a user name), or send through a relay that knows you.", "", "The mail is accepted."},
+	{bounce.AuthFailed, PhaseRepair, finding.Edit, you, "Correct the user name, the password or the login mechanism of the sending program.", "", "The login succeeds."},
+	{bounce.AccountSuspended, PhaseAsk, finding.Request, you, "Ask the sending service why the account is suspended, and mend that first.", "", "The account is open."},
+	{bounce.Network, PhaseRetest, finding.Wait, you, "Try again every half hour, for up to five days.", "", "The mail is accepted."},
+	{bounce.DNSFailure, PhaseRetest, finding.Wait, you, "Try again every half hour, for up to five days.", "", "The mail is accepted."},
+	{bounce.TLS, PhaseRetest, finding.Ask, postmaster, "Try again; if it stays so, tell the recipient's postmaster which TLS error was seen.", "", "The mail is accepted."},
+	{bounce.Loop, PhaseAsk, finding.Ask, postmaster, "Tell the recipient's postmaster that mail for {addr} is forwarded in a circle.", "", ""},
+	{bounce.EAI, PhaseRepair, finding.Edit, you, "Use an address in ASCII, of the sender or of the recipient, or a relay with SMTPUTF8.", "", "The mail is accepted."},
+	{bounce.Protocol, PhaseRepair, finding.Edit, server, "Look at the SMTP dialogue up to this reply: a command before it was refused or malformed.", "", "The mail is accepted."},
+	{bounce.System, PhaseRetest, finding.Wait, you, "Try again every half hour, for up to five days.", "", "The mail is accepted."},
+	{bounce.System, PhaseAsk, finding.Ask, postmaster, "If it stays so, tell the recipient's postmaster by another way, with the reply and its time.", "", ""},
+	{bounce.Misconfigured, PhaseAsk, finding.Ask, postmaster, "Tell the recipient's postmaster by another way, with this reply: {mistake}", "", "A test mail is accepted after the answer."},
+	{bounce.Misconfigured, PhaseRetest, finding.Wait, you, "Send one test after the answer. What is urgent goes to the recipient another way.", "", ""},
+	{bounce.Expired, PhaseRetest, finding.Ask, you, "See in the mail log what stood in the way for days; send again when that is known.", "", ""},
+	{bounce.Suppressed, PhaseCleanUp, finding.Ask, you, "Look the address up in the service's suppression list; take it off there only when its owner asks for your mail.", "", ""},
+	{bounce.Complaint, PhaseCleanUp, finding.Remove, you, "Take the recipient off all marketing mail now; do not answer the complaint.", "", "No further marketing mail goes to them."},
+	{bounce.Complaint, PhaseRepair, finding.Ask, you, "Count complaints by campaign and provider: look into it at 0.1 % of the mail, stop the campaign at 0.3 %.", "https://support.google.com/a/answer/81126", ""},
+	{bounce.Compromised, PhaseStop, finding.Edit, server, "Stop the queue of {ip}, and block outbound port 25 at the gateway for all but the mail server.", "", ""},
+	{bounce.Compromised, PhaseRepair, finding.Edit, server, "Find the infected machine, open proxy or stolen account behind {ip}; clean it and change the passwords.", "", "No connection to port 25 leaves the network but from the mail server."},
+	{bounce.ReasonUnknown, PhaseAsk, finding.Ask, postmaster, "Ask the recipient's postmaster why, with the whole reply and its time.", "", ""},
+	{NotYours, PhaseAsk, finding.Wait, you, "Ignore it: suppress nobody, and answer nobody. A DMARC policy makes such forgeries rarer.", "", ""},
+}
+
+// plan makes the steps of all causes, in the order of the phases, each once.
+func (r *run) plan() {
+	for i := range r.out.Causes {
+		c := &r.out.Causes[i]
+		steps := r.steps(c)
+		for _, s := range steps {
+			c.Fixes = appendFix(c.Fixes, finding.Fix{Action: s.Action, What: s.What, Record: s.Record, URL: s.URL, Verify: s.Verify})
+		}
+		for _, s := range steps {
+			r.addStep(s)
+		}
+	}
+	if len(r.out.Causes) > 0 && r.main().Action == bounce.Failed && r.retestable(r.out.Causes[0]) {
+		r.addStep(Step{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.fill("Then send one test to {addr}; if it is accepted, send the rest."), Verify: "The receiver accepts it."})
+	}
+	order := []Phase{PhaseStop, PhaseRepair, PhaseDelist, PhaseAsk, PhaseRetest, PhaseCleanUp}
+	slices.SortStableFunc(r.out.Plan, func(a, b Step) int { return slices.Index(order, a.Phase) - slices.Index(order, b.Phase) })
+}
+
+func appendFix(list []finding.Fix, f finding.Fix) []finding.Fix {
+	for _, old := range list {
+		if old.What == f.What {
+			return list
+		}
+	}
+	return append(list, f)
+}
+
+// addStep adds a step once: the same words, or the same record to change.
+func (r *run) addStep(s Step) {
+	for _, old := range r.out.Plan {
+		if old.What == s.What || old.Record != nil && s.Record != nil && old.Record.Name == s.Record.Name && old.Record.Type == s.Record.Type && old.Record.New == s.Record.New {
+			return
+		}
+	}
+	r.out.Plan = append(r.out.Plan, s)
+}
+
+// retestable: after a repair, one test shows whether it worked. Other plans say
+// themselves when to try again.
+func (r *run) retestable(c Cause) bool {
+	switch c.Kind.Category() {
+	case bounce.Listed, bounce.SenderAuth, bounce.SenderIdentity, bounce.Reputation, bounce.Relaying:
+		return c.Fault != OfReceiver
+	}
+	return false
+}
+
+// steps are what to do about one cause.
+func (r *run) steps(c *Cause) []Step {
+	switch {
+	case c.State == Cleared:
+		return []Step{{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.fill("Send again: what the receiver complained of is gone."), Verify: "The mail is accepted."}}
+	case c.State == Unstated:
+		return r.fromFixes(c.Fixes)
+	}
+	if c.Fault == OfESP && ofServer(c.Kind) {
+		return r.serviceSteps(c)
+	}
+	switch c.Kind {
+	case bounce.IPListed, bounce.DomainListed, bounce.DynamicIP:
+		return r.listSteps(c)
+	case bounce.PTR, bounce.HELO:
+		return r.reverseSteps(c)
+	case bounce.RelayDenied:
+		return r.relaySteps(c)
+	}
+	var steps []Step
+	for _, row := range stepRows {
+		if row.kind == c.Kind {
+			steps = append(steps, r.step(row, c))
+		}
+	}
+	if c.Kind == bounce.UnknownDomain || c.Kind == bounce.UnknownRecipient {
+		steps = append(steps, r.meant()...)
+	}
+	return steps
+}
+
+func (r *run) step(row stepRow, c *Cause) Step {
+	s := Step{Phase: row.phase, Action: row.action, Who: r.fill(row.who), Verify: r.fill(row.verify), URL: row.url}
+	s.What = strings.ReplaceAll(r.fill(row.what), "{mistake}", c.Detail)
+	if s.URL == "{page}" {
+		s.URL = r.page()
+	}
+	return s
+}
+
+// page is the first web page that the reply names.
+func (r *run) page() string {
+	for _, m := range r.main().Mentions {
+		if m.Kind == bounce.MentionURL {
+			return m.Value
+		}
+	}
+	return ""
+}
+
+// meant asks about a well-known domain that is one slip away.
+func (r *run) meant() []Step {
+	d := r.findings.destination
+	if d == nil || d.Meant == "" {
+		return nil
+	}
+	local, _, _ := strings.Cut(r.facts.Recipient.Value, "@")
+	return []Step{{Phase: PhaseCleanUp, Action: finding.Ask, Who: you, What: fmt.Sprintf("Ask whether %s@%s was meant: %s is one letter away.", local, d.Meant, d.Domain)}}
+}
+
+// fromFixes turns the fixes of a finding into steps of whoever runs the server.
+func (r *run) fromFixes(fixes []finding.Fix) []Step {
+	var steps []Step
+	for _, f := range fixes {
+		phase := PhaseRepair
+		if f.Action == finding.Request && f.Record == nil {
+			phase = PhaseDelist
+		}
+		steps = append(steps, Step{Phase: phase, Action: f.Action, Who: r.server(), What: f.What, Record: f.Record, URL: f.URL, Verify: f.Verify})
+	}
+	return steps
+}
+
+// serviceSteps are for an address that belongs to a sending service: it alone
+// can act, and its other customers may be the cause.
+func (r *run) serviceSteps(c *Cause) []Step {
+	steps := []Step{
+		{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.fill("Let {esp} try again, or have it send from another of its addresses; there is nothing to stop and nothing that you could request yourself.")},
+		{Phase: PhaseAsk, Action: finding.Request, Who: you, What: r.fill("Open a ticket with {esp}: the address {ip}, the time, and this reply. Only {esp} can act on the address."), Verify: "The service answers with what it did."},
+	}
+	if c.Kind == bounce.IPListed {
+		for _, s := range r.statements {
+			for _, l := range s.lists {
+				if l != nil && l.Usable() && (l.Who == "automatic" || l.Who == "nobody") && l.Expires != "" {
+					steps = append(steps, Step{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: fmt.Sprintf("%s needs no request: an entry ends %s.", l.Name, l.Expires), URL: l.LookupURL(r.facts.IP.Value.String())})
+				}
+			}
+		}
+	}
+	return append(steps, Step{Phase: PhaseCleanUp, Action: finding.Ask, Who: you, What: "Look at your own complaints and old addresses: the neighbour who caused it may be you."})
+}
+
+// listSteps are the steps of the lists that hold an entry, or may: first the
+// cause, then the request, list by list.
+func (r *run) listSteps(c *Cause) []Step {
+	var steps []Step
+	results := r.findings.ipLists
+	item := r.facts.IP.Value.String()
+	if c.Kind == bounce.DomainListed {
+		results = r.findings.domainLists
+	}
+	for _, s := range r.statements {
+		for _, l := range s.lists {
+			if l == nil || !l.Usable() {
+				continue
+			}
+			st := r.listState(l, results)
+			if st.result != nil && st.result.Status == dnsbl.NotListed {
+				continue
+			}
+			from := l
+			if st.part != nil && st.result.Status == dnsbl.Listed {
+				from = st.part
+				item = st.result.Target.String()
+			}
+			steps = append(steps, r.delist(from, item, st.result)...)
+		}
+	}
+	if c.State == Contradicted {
+		steps = append(steps, Step{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.fill("Send one test to {addr}: the list has no entry now. If it is refused again, wait a day for the receiver's copy to catch up."), Verify: "The receiver accepts it."})
+	}
+	if len(steps) == 0 {
+		steps = append(steps, Step{Phase: PhaseAsk, Action: finding.Ask, Who: r.server(), What: r.fill("Follow the page that the reply names, or ask the recipient's postmaster which list holds {ip}."), URL: r.page()})
+	}
+	return steps
+}
+
+// delist turns a list's steps into steps of the plan: all but the last repair
+// the cause.
+func (r *run) delist(l *dnsbl.List, item string, res *dnsbl.Result) []Step {
+	verify := ""
+	if res != nil && res.Answer.Name != "" {
+		verify = "DNS answers NXDOMAIN for " + res.Answer.Name + "."
+	}
+	last := Step{Phase: PhaseDelist, Action: finding.Request, Who: r.server(), URL: l.LookupURL(item), Verify: verify}
+	switch l.Who {
+	case "isp":
+		last.Who = "the provider of " + item
+	case "automatic":
+		last.Action = finding.Wait
+	}
+	var steps []Step
+	for i, text := range l.Steps {
+		if i == len(l.Steps)-1 {
+			last.What = text
+			break
+		}
+		s := Step{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: text}
+		if strings.HasPrefix(text, "Look ") {
+			s.Action, s.URL = finding.Ask, l.LookupURL(item)
+		}
+		steps = append(steps, s)
+	}
+	if last.What == "" {
+		last.What = fmt.Sprintf("Ask %s to remove %s, after the cause is gone.", l.Name, item)
+		if l.Removal == "" {
+			last.What = fmt.Sprintf("How %s removes entries is not known: ask its operator about %s.", l.Name, item)
+		}
+	}
+	return append(steps, last)
+}
+
+func (r *run) reverseSteps(c *Cause) []Step {
+	rev := r.findings.reverse
+	if rev == nil || c.State == Contradicted {
+		return []Step{{Phase: PhaseRetest, Action: finding.Ask, Who: r.server(), What: r.fill("Send one test to {addr}; if it is refused again, ask the receiver what it sees."), Verify: "The receiver accepts it."}}
+	}
+	var steps []Step
+	if r.facts.IP.Value.Is6() && c.Kind == bounce.PTR {
+		steps = append(steps, Step{Phase: PhaseStop, Action: finding.Edit, Who: r.server(), What: "Until the record is there, send over IPv4 alone (Postfix: smtp_address_preference = ipv4).", Verify: "Received lines show an IPv4 address."})
+	}
+	for _, f := range rev.Findings() {
+		if f.Outcome == finding.Found && strings.HasPrefix(f.Code, "helo.") == (c.Kind == bounce.HELO) {
+			steps = append(steps, r.fromFixes(f.Fixes)...)
+		}
+	}
+	if len(steps) == 0 {
+		return []Step{{Phase: PhaseRepair, Action: finding.Request, Who: r.server(), What: r.fill("Have the provider of {ip} set a PTR record that names the mail server, and greet with that name."), Record: &finding.Record{Name: resolve.Reverse(r.facts.IP.Value), Type: "PTR"}, Verify: "The PTR name resolves back to the address."}}
+	}
+	return steps
+}
+
+func (r *run) relaySteps(c *Cause) []Step {
+	if c.Fault == OfReceiver {
+		return []Step{{Phase: PhaseAsk, Action: finding.Ask, Who: postmaster, What: r.fill("Tell the recipient's postmaster: {host} is in the MX records of {domain} and refuses the domain.")}}
+	}
+	return []Step{
+		{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: r.fill("See where your server sends mail for {domain}: a fixed route or an old MX record leads to {host}. If {host} is your own relay, log in there (port 587)."), Verify: r.fill("The mail goes to a server that the MX records of {domain} name.")},
+	}
+}
+
+// holdOf says what to stop, if anything: only what harms the sender further.
+func (r *run) holdOf(c Cause) *Hold {
+	row := rowOf(c.Kind)
+	switch {
+	case row.hold == "" || c.State == Cleared || c.State == Contradicted || c.State == Unstated || c.Fault == OfESP || c.Fault == OfReceiver:
+		return nil
+	case c.Kind == bounce.IPListed && c.State != Confirmed:
+		return nil
+	}
+	what := map[string]string{
+		"address":  "mail from {ip}",
+		"receiver": "mail from {ip} to this receiver",
+		"stream":   "mail with this sender by this way",
+		"campaign": "this mailing",
+	}[row.hold]
+	return &Hold{Scope: row.hold, What: r.fill(what), Until: row.until}
+}
+
+// The waits before another try where the receiver states none: RFC 5321, section
+// 4.5.4.1, asks for half an hour at least; greylisting servers open after some
+// minutes; a mailbox is not emptied within the hour.
+var waits = map[bounce.Reason]time.Duration{
+	bounce.Greylisted: 15 * time.Minute, bounce.RateLimited: time.Hour, bounce.MailboxFull: 24 * time.Hour,
+	bounce.System: 30 * time.Minute, bounce.Network: 30 * time.Minute, bounce.DNSFailure: 30 * time.Minute, bounce.TLS: 30 * time.Minute,
+}
+
+func (r *run) retryAfter(c Cause) time.Duration {
+	rec := r.main()
+	if rec.RetryAfter > 0 {
+		return rec.RetryAfter
+	}
+	if rec.Permanence == bounce.Temporary || c.Kind == bounce.MailboxFull {
+		return waits[c.Kind]
+	}
+	return 0
+}
+
+// response is what to do about the refusal as a whole.
+func (r *run) response(c Cause) bounce.Response {
+	switch {
+	case c.Kind == NotYours || c.Kind == NotABounce:
+		return bounce.Ignore
+	case c.State == Cleared || c.State == Contradicted && c.Kind.Category() == bounce.Listed:
+		return bounce.Retry
+	case c.Fault == OfESP && ofServer(c.Kind):
+		return bounce.Retry
+	case c.Kind == r.main().Reason && r.main().Response != "":
+		return r.main().Response
+	}
+	return c.Kind.Response()
+}

@@ -1,0 +1,197 @@
+package rebound
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/rebound-mail/rebound/bounce"
+	"github.com/rebound-mail/rebound/dnsbl"
+)
+
+// A statement is what the receiver said of one or more recipients.
+type statement struct {
+	rec    *bounce.Recipient // the first of them
+	reason bounce.Reason
+	count  int
+	names  []string      // of the lists that it names
+	lists  []*dnsbl.List // their rows; nil where the catalogue has none
+}
+
+// vague reports whether the receiver said no more than "no".
+func (s *statement) vague() bool {
+	switch s.reason {
+	case bounce.ReasonUnknown, bounce.PolicyRefusal:
+		return true
+	}
+	return s.rec.Certainty == bounce.Possible && s.reason.Category() == bounce.Unclassified
+}
+
+// operatorNames are how replies name a list without its zone.
+var operatorNames = map[string]string{"Spamhaus": "spamhaus-zen", "UCEPROTECT": "uceprotect-1"}
+
+// state groups the recipients by what was said of them. Faults of the sender come
+// before those of addresses: they stop more mail.
+func (r *run) state() {
+	var sender, other []statement
+	for i := range r.report.Recipients {
+		rec := &r.report.Recipients[i]
+		if rec.Action != bounce.Failed && rec.Action != bounce.Delayed {
+			continue
+		}
+		s := statement{rec: rec, reason: rec.Reason, count: 1}
+		for _, m := range rec.Mentions {
+			if m.Kind == bounce.MentionList {
+				s.names = append(s.names, m.Name)
+				s.lists = append(s.lists, r.listNamed(m.Value))
+			}
+		}
+		group := &other
+		if !rec.Reason.OfAddress() && rec.Reason != bounce.MailboxFull {
+			group = &sender
+		}
+		if at := indexStatement(*group, s); at >= 0 {
+			(*group)[at].count++
+		} else {
+			*group = append(*group, s)
+		}
+	}
+	r.statements = append(sender, other...)
+}
+
+func (r *run) listNamed(value string) *dnsbl.List {
+	if l := r.lists.ByZone(value); l != nil {
+		return l
+	}
+	return r.lists.ByID(operatorNames[value])
+}
+
+func indexStatement(list []statement, s statement) int {
+	for i, other := range list {
+		if other.reason == s.reason && strings.Join(other.names, " ") == strings.Join(s.names, " ") {
+			return i
+		}
+	}
+	return -1
+}
+
+// listState says what a named list answers now about the refused address.
+type listState struct {
+	list   *dnsbl.List
+	part   *dnsbl.List // the part of the list that holds the entry, where it has parts
+	result *dnsbl.Result
+}
+
+// listState finds what the list itself, or the one that holds its entries now, says.
+func (r *run) listState(l *dnsbl.List, results []dnsbl.Result) listState {
+	st := listState{list: l}
+	for i := range results {
+		res := &results[i]
+		if res.List == l || l.PartOf != "" && res.List.ID == l.PartOf {
+			st.result = res
+			if res.List != l && res.Status == dnsbl.Listed && !holdsCode(l, res) {
+				// The whole lists it, but not for what this part stands for.
+				other := *res
+				other.Status = dnsbl.NotListed
+				st.result = &other
+			}
+			st.part = r.partOf(res)
+			return st
+		}
+	}
+	return st
+}
+
+// holdsCode reports whether a listing of the whole is one of the part.
+func holdsCode(part *dnsbl.List, res *dnsbl.Result) bool {
+	for _, c := range res.Codes {
+		if len(part.Codes) == 0 {
+			if part.Nature == "" || part.Nature == c.Nature {
+				return true
+			}
+			continue
+		}
+		if s, code, _ := part.Meaning(c.Addr); s == dnsbl.Listed && code.Documented {
+			return true
+		}
+	}
+	return false
+}
+
+// partOf returns the most particular list that a listing belongs to: the one
+// with the fewest codes. Its steps are the ones to follow.
+func (r *run) partOf(res *dnsbl.Result) *dnsbl.List {
+	best := res.List
+	if res.Status != dnsbl.Listed {
+		return best
+	}
+	for l := range r.lists.All() {
+		if l.PartOf == res.List.ID && len(l.Codes) > 0 && len(l.Steps) > 0 && holdsCode(l, res) && (best == res.List || len(l.Codes) < len(best.Codes)) {
+			best = l
+		}
+	}
+	return best
+}
+
+// notYours looks for signs that somebody else sent the mail under the caller's
+// name. It needs to know what is the caller's, and at least two signs against and
+// none for.
+func (r *run) notYours() (signs []string, foreign bool) {
+	o := r.report.Original
+	if o == nil || len(r.OwnDomains)+len(r.OwnAddresses) == 0 {
+		return nil, false
+	}
+	if o.MessageID != "" && len(r.OwnDomains) > 0 {
+		if r.owns(domainOf(o.MessageID)) {
+			return nil, false
+		}
+		signs = append(signs, "its Message-ID is of "+domainOf(o.MessageID))
+	}
+	for _, d := range o.DKIM {
+		if r.owns(d.Domain) {
+			return nil, false
+		}
+		signs = append(signs, "it is signed by "+d.Domain)
+	}
+	if o.ReturnPath != "" && !r.owns(domainOf(o.ReturnPath)) && len(r.OwnDomains) > 0 {
+		signs = append(signs, "its envelope sender was "+o.ReturnPath)
+	}
+	if len(r.OwnAddresses) > 0 && len(o.Received) > 0 {
+		for _, field := range o.Received {
+			for _, p := range r.OwnAddresses {
+				if containsAddr(field, p) {
+					return nil, false
+				}
+			}
+		}
+		signs = append(signs, "none of your addresses is in its Received fields")
+	}
+	if ip := r.facts.IP.Value; ip.IsValid() && len(r.OwnAddresses) > 0 {
+		for _, p := range r.OwnAddresses {
+			if p.Contains(ip) {
+				return nil, false
+			}
+		}
+		signs = append(signs, "it came from "+ip.String())
+	}
+	return signs, len(signs) >= 2
+}
+
+func (r *run) owns(domain string) bool {
+	for _, own := range r.OwnDomains {
+		own = domainOf(own)
+		if domain == own || strings.HasSuffix(domain, "."+own) {
+			return true
+		}
+	}
+	return false
+}
+
+// containsAddr reports whether a Received field names an address of a prefix.
+func containsAddr(field string, p netip.Prefix) bool {
+	for word := range strings.FieldsFuncSeq(field, func(c rune) bool { return strings.ContainsRune("[]() \t;", c) }) {
+		if addr, err := netip.ParseAddr(strings.TrimPrefix(word, "IPv6:")); err == nil && p.Contains(addr.Unmap()) {
+			return true
+		}
+	}
+	return false
+}

@@ -22,7 +22,7 @@ type causeRow struct {
 	// compare sets the cause's state by what the checks found; nil where nobody
 	// outside the receiver can tell.
 	compare func(*run, statement, *Cause)
-	hold    string // scope of what to hold while it lasts: address, receiver, stream, campaign
+	hold    string // scope of what to hold while it lasts: ip, receiver, stream, campaign
 	until   string
 }
 
@@ -53,12 +53,12 @@ func causeRows() []causeRow {
 		{bounce.SenderUnknown, OfSender, "the envelope sender or its domain does not exist", nil, "stream", "the sender's domain resolves and takes mail"},
 		{bounce.SenderMismatch, OfSender, "the account may not send under this From address", nil, "stream", "the address is verified"},
 		{bounce.DynamicIP, OfSender, "{ip} lies in a range that should not send mail directly", (*run).compareListing, "", ""},
-		{bounce.IPListed, OfSender, "{ip} is on a block list", (*run).compareListing, "address", "the list has no entry any more"},
-		{bounce.DomainListed, OfSender, "a domain of the sender is on a block list", (*run).compareListing, "campaign", "the list has no entry any more"},
+		{bounce.IPListed, OfSender, "the receiver says that {ip} is on a block list", (*run).compareListing, "ip", "it is off the list"},
+		{bounce.DomainListed, OfSender, "the receiver says that a domain of the sender is on a block list", (*run).compareListing, "campaign", "it is off the list"},
 		{bounce.IPReputation, OfSender, "the receiver itself blocks {ip}", nil, "receiver", "the receiver lifts its block"},
 		{bounce.DomainReputation, OfSender, "the receiver itself mistrusts the sending domain", nil, "receiver", "complaints and volume have gone down"},
-		{bounce.Compromised, OfSender, "the receiver sees a hacked host or account", nil, "address", "the host or account is clean"},
-		{bounce.OpenRelay, OfSender, "the receiver takes the sending server for an open relay", nil, "address", "the relay is closed"},
+		{bounce.Compromised, OfSender, "the receiver sees a hacked host or account", nil, "ip", "the host or account is clean"},
+		{bounce.OpenRelay, OfSender, "the receiver takes the sending server for an open relay", nil, "ip", "the relay is closed"},
 		{bounce.RateLimited, OfSender, "too much mail, or too many connections, in a short time", nil, "", ""},
 		{bounce.SenderQuota, OfSender, "the sender's own sending limit is used up", nil, "", ""},
 		{bounce.Greylisted, OfNobody, "greylisting: a first contact is put off, and must be tried again", nil, "", ""},
@@ -95,11 +95,11 @@ func rowOf(kind CauseKind) causeRow {
 // rank finds the causes, most important first: what was stated, then what was
 // not stated and is seen.
 func (r *run) rank() {
-	switch signs, foreign := r.notYours(); {
-	case foreign:
+	switch {
+	case r.foreign != nil:
 		r.add(Cause{
-			Kind: NotYours, Certainty: bounce.Likely, State: Confirmed, Fault: OfNobody,
-			Summary: "this is the bounce of a mail that somebody else sent under your name", Detail: sentence(strings.Join(signs, "; ")),
+			Kind: NotYours, Certainty: bounce.Likely, State: NotCheckable, Fault: OfNobody,
+			Summary: "this is the bounce of a mail that somebody else sent under your name", Detail: sentence(strings.Join(r.foreign, "; ")),
 		})
 		return
 	case r.report.Kind == bounce.Feedback:
@@ -178,6 +178,9 @@ func (r *run) stated(s statement) Cause {
 	}
 	if row.compare != nil {
 		row.compare(r, s, &c)
+	}
+	if c.Kind == bounce.Misconfigured && c.Detail == "" {
+		c.Detail = s.rec.Because.Says
 	}
 	if s.count > 1 {
 		c.Detail = strings.TrimSpace(fmt.Sprintf("%s It concerns %d recipients.", c.Detail, s.count))
@@ -262,6 +265,9 @@ func (r *run) compareListing(s statement, c *Cause) {
 	if s.reason == bounce.DomainListed {
 		results = r.findings.domainLists
 	}
+	if len(s.names) > 0 {
+		c.Summary = strings.Replace(c.Summary, "a block list", s.names[0], 1)
+	}
 	c.State = NotCheckable
 	var texts []string
 	for i, l := range s.lists {
@@ -282,7 +288,7 @@ func (r *run) compareListing(s statement, c *Cause) {
 	}
 	c.Detail = strings.Join(texts, " ")
 	if c.State == Confirmed {
-		r.byNature(s, c)
+		r.byNature(s, c, results)
 	}
 }
 
@@ -323,6 +329,8 @@ func (r *run) compareList(st listState, c *Cause) (State, string) {
 			fmt.Sprintf("%s has no entry for %s any more.", name, res.Target),
 			fmt.Sprintf("%s has no entry for %s now: it was removed since, or the receiver uses an older copy.", name, res.Target))
 		return now.State, now.Detail
+	case dnsbl.Refused:
+		r.note(l.Name + " refuses to answer this resolver. To see for yourself, ask through a resolver of your own that does not forward to a public one, or look at " + l.LookupURL(res.Target.String()) + ".")
 	case dnsbl.Dead:
 		return NotAsked, fmt.Sprintf("%s gives no answer that means anything: %s.", name, res.Why)
 	}
@@ -331,12 +339,12 @@ func (r *run) compareList(st listState, c *Cause) (State, string) {
 
 // byNature puts a confirmed listing down to its root: a range that should not
 // send, or a missing PTR record, is the cause, and the list only tells of it.
-func (r *run) byNature(s statement, c *Cause) {
+func (r *run) byNature(s statement, c *Cause, results []dnsbl.Result) {
 	for _, l := range s.lists {
 		if l == nil {
 			continue
 		}
-		st := r.listState(l, r.findings.ipLists)
+		st := r.listState(l, results)
 		if st.result == nil || st.result.Status != dnsbl.Listed {
 			continue
 		}
@@ -347,7 +355,7 @@ func (r *run) byNature(s statement, c *Cause) {
 		case st.result.Has(dnsbl.PTR):
 			c.Kind, c.Summary = bounce.PTR, fmt.Sprintf("{ip} is on %s for its reverse DNS", st.part.Name)
 		default:
-			c.Summary = fmt.Sprintf("{ip} is on %s", listTitle(st))
+			c.Summary = fmt.Sprintf("%s is on %s", st.result.Target, listTitle(st))
 		}
 		return
 	}
@@ -541,7 +549,9 @@ func (r *run) addUnstated() {
 			if !res.Target.Addr().IsValid() {
 				kind = bounce.DomainListed
 			}
-			r.add(r.unstated(kind, f))
+			c := r.unstated(kind, f)
+			c.Fixes, c.steps = nil, r.delist(r.partOf(res), res.Target.String(), res)
+			r.add(c)
 		}
 	}
 	r.addReverse(left)
@@ -588,9 +598,20 @@ func (r *run) unstated(kind CauseKind, f finding.Finding) Cause {
 	return c
 }
 
+// sentence makes a sentence of words.
 func sentence(s string) string {
 	if s == "" {
 		return ""
 	}
-	return strings.ToUpper(s[:1]) + s[1:] + "."
+	return Capital(s) + "."
+}
+
+// Capital makes the first letter of a text a capital one, unless its first word
+// is a name or an address.
+func Capital(s string) string {
+	word, _, _ := strings.Cut(s, " ")
+	if word = strings.TrimSuffix(word, ":"); word == "" || strings.ContainsAny(word, ".@:") {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
 }

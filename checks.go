@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 
@@ -75,9 +76,14 @@ func (r *run) one(ctx context.Context, c checker) (out Check) {
 	return out
 }
 
+const notYourMail = "the mail was not yours"
+
 // aboutSender: a refusal that the recipient or the receiver is to blame for asks
 // no list about the sender, and greylisting is nobody's fault.
 func aboutSender(r *run) string {
+	if r.foreign != nil {
+		return notYourMail
+	}
 	for _, s := range r.statements {
 		switch s.reason.Category() {
 		case bounce.Listed, bounce.Reputation, bounce.SenderIdentity, bounce.SenderAuth, bounce.RefusedByPolicy, bounce.Unclassified:
@@ -98,6 +104,9 @@ func aboutSender(r *run) string {
 // aboutDestination: where the recipient's mail goes matters when the address, the
 // domain, the relaying or the way there is at fault.
 func aboutDestination(r *run) string {
+	if r.foreign != nil {
+		return notYourMail
+	}
 	for _, s := range r.statements {
 		switch s.reason.Category() {
 		case bounce.BadRecipient, bounce.BadDomain, bounce.Relaying, bounce.Transport, bounce.MailboxInactive, bounce.ExpiredInQueue, bounce.Unclassified:
@@ -208,7 +217,9 @@ func summarise(results []dnsbl.Result) (finding.Outcome, string, []finding.Findi
 			clean = append(clean, name)
 		case res.Status == dnsbl.Dead && !res.List.Usable():
 		default:
-			unknown = append(unknown, name)
+			if !slices.Contains(unknown, name) {
+				unknown = append(unknown, name)
+			}
 			if res.Rewritten.IsValid() {
 				invented = res.Rewritten
 			} else {

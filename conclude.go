@@ -35,7 +35,7 @@ func (r *run) conclude() *Diagnosis {
 	for _, o := range r.report.Omitted {
 		r.note("Not read: " + o + ".")
 	}
-	if inferred := r.control(); inferred == Shared && r.Control == "" {
+	if r.foreign == nil && r.control() == Shared && r.Control == "" {
 		r.note(r.fill("The server is taken for one of {esp}: the envelope sender and the server's name are of {esp}, the author is of {from}."))
 	}
 	d.Headline = r.headline(top)
@@ -93,8 +93,8 @@ func (r *run) who() string {
 		return "A recipient complained about a mail" + from(r) + "."
 	}
 	host := r.facts.Refuser.Value
-	if host == "" && r.facts.Provider != "" {
-		host = r.facts.Provider
+	if host == "" {
+		host = bounce.ProviderName(r.facts.Provider)
 	}
 	if host == "" {
 		host = "The receiving server"
@@ -131,7 +131,7 @@ func (r *run) why(top Cause) string {
 		OfSender: "the sender's fault", OfRecipient: "on the recipient's side", OfReceiver: "the receiving system's fault", OfESP: "the sending service's to solve",
 		OfForwarder: "a forwarder's fault", OfListOperator: "the list operator's fault", OfNobody: "nobody's fault",
 	}[top.Fault]
-	text := strings.ToUpper(top.Summary[:1]) + top.Summary[1:]
+	text := Capital(top.Summary)
 	if fault != "" {
 		text += "; " + fault
 	}
@@ -162,7 +162,7 @@ func (r *run) do() string {
 		return "Nothing."
 	}
 	s := r.out.Plan[0]
-	who := strings.ToUpper(s.Who[:1]) + s.Who[1:]
+	who := Capital(s.Who)
 	text := who + ": " + strings.TrimSuffix(s.What, ".")
 	if s.Record != nil && s.Record.New != "" {
 		text = who + ": " + s.Action + " " + s.Record.String()
@@ -173,7 +173,7 @@ func (r *run) do() string {
 		}
 		return text + " " + s.URL
 	}
-	return text + "."
+	return strings.TrimSuffix(text, ".") + "."
 }
 
 func (r *run) keep(top Cause) string {

@@ -98,11 +98,13 @@ type Cause struct {
 	Evidence  []finding.Evidence `json:"evidence,omitempty"`
 	Fixes     []finding.Fix      `json:"fixes"`
 	Source    string             `json:"source,omitempty"`
+
+	steps []Step // where the cause itself knows them
 }
 
 // A Hold says what to stop sending, and until when.
 type Hold struct {
-	Scope string `json:"scope"` // address: all mail from the IP address; receiver: from it to this receiver; stream; campaign
+	Scope string `json:"scope"` // ip: all mail from the address; receiver: from it to this receiver; stream: with this sender by this way; campaign: this mailing
 	What  string `json:"what"`
 	Until string `json:"until"`
 }

@@ -63,15 +63,14 @@ func (r *run) gather() {
 	f.Provider = rec.Provider
 	f.Bounced = r.bouncedAt()
 	f.Control = Known[Control]{r.Control, "the caller"}
+	r.foreign = r.notYours()
 }
 
-// main is the recipient that the diagnosis is about: the first that failed, else
-// the first; an empty one where the report names none.
+// main is the recipient that the diagnosis is about: the first of the first
+// statement, else the first there is; an empty one where the report names none.
 func (r *run) main() *bounce.Recipient {
-	for i := range r.report.Recipients {
-		if r.report.Recipients[i].Action == bounce.Failed {
-			return &r.report.Recipients[i]
-		}
+	if len(r.statements) > 0 {
+		return r.statements[0].rec
 	}
 	if len(r.report.Recipients) > 0 {
 		return &r.report.Recipients[0]
@@ -113,7 +112,7 @@ func (r *run) refusedIP(rec *bounce.Recipient) Known[netip.Addr] {
 		}
 	}
 	for _, m := range rec.Mentions {
-		if m.Kind == bounce.MentionIP {
+		if m.Kind == bounce.MentionIP && aboutSender(r) == "" && !ofHost(rec.Reply.Text, m.Start) {
 			if k, ok := try(m.Value, "the receiver's reply"); ok {
 				return k
 			}
@@ -126,6 +125,17 @@ func (r *run) refusedIP(rec *bounce.Recipient) Known[netip.Addr] {
 		return Known[netip.Addr]{addr, "the Received field that the receiver wrote"}
 	}
 	return Known[netip.Addr]{}
+}
+
+// ofHost reports whether an address in a text stands behind the name of a host,
+// as in "connect to mx.recipient.example[192.0.2.25]": then it is that host's.
+func ofHost(text string, start int) bool {
+	if start < 2 || text[start-1] != '[' {
+		return false
+	}
+	before := text[:start-1]
+	word := before[strings.LastIndexByte(before, ' ')+1:]
+	return strings.Contains(word, ".")
 }
 
 func routable(a netip.Addr) bool {

@@ -13,13 +13,16 @@ import (
 )
 
 // control says who runs the sending server: what the caller stated, else what
-// the names show: an envelope sender and a server of one service, and an author
-// of another domain.
+// the names show: the author's own server wrote the report; or the envelope sender
+// and the server are of one service, and the author is of another domain.
 func (r *run) control() Control {
 	if r.facts.Control.Value != "" {
 		return r.facts.Control.Value
 	}
 	from, envelope := orgDomain(r.facts.From.Value), orgDomain(r.facts.MailFrom.Value)
+	if reporter := r.report.ReportingMTA; reporter != "" && from != "" && orgDomain(reporter) == from && r.facts.Refuser.Value != "" {
+		return Own // the author's own server reports what the next one said
+	}
 	if from == "" || envelope == "" || from == envelope {
 		return ""
 	}
@@ -43,7 +46,7 @@ func (r *run) server() string {
 	case Relay:
 		return "the provider of your relay"
 	}
-	return "whoever runs the sending server"
+	return "the operator of your mail server"
 }
 
 // service names the sending service.
@@ -67,9 +70,8 @@ type stepRow struct {
 }
 
 const (
-	postmaster = "the recipient's postmaster"
-	you        = "you"
-	server     = "{server}"
+	you    = "you"
+	server = "{server}"
 )
 
 // stepRows is what to do about each cause that is not a listing, in order.
@@ -91,7 +93,7 @@ var stepRows = []stepRow{
 	{bounce.DKIMFailed, PhaseRepair, finding.Edit, you, "Sign the mail with a key that is published under the From domain, and change nothing after signing.", "", "A test mail shows dkim=pass with header.d={from}."},
 	{bounce.DMARCFailed, PhaseRepair, finding.Publish, you, "Have the service that sends sign as {from}: publish the DKIM key that it names under {from}.", "", "A test mail shows dkim=pass with header.d={from}, and dmarc=pass."},
 	{bounce.Unauthenticated, PhaseRepair, finding.Publish, you, "Publish SPF and DKIM for {from}, by what your sending service names.", "", "A test mail shows spf=pass or dkim=pass for {from}."},
-	{bounce.ARCFailed, PhaseAsk, finding.Ask, postmaster, "Have the forwarder seal the mail rightly, or give the receiver the direct address.", "", ""},
+	{bounce.ARCFailed, PhaseAsk, finding.Ask, you, "Have the forwarder seal the mail rightly, or give the receiver the direct address.", "", ""},
 	{bounce.SenderUnknown, PhaseRepair, finding.Edit, you, "Send with an envelope sender whose domain resolves and takes replies.", "", "The mail is accepted."},
 	{bounce.SenderMismatch, PhaseRepair, finding.Edit, you, "Send under an address that the account owns, or have this one verified with the service.", "", "The mail is accepted."},
 	{bounce.IPReputation, PhaseRepair, finding.Edit, server, "Find what makes {ip} look bad: complaints, old addresses, a sudden rise in volume; send less until it is mended.", "", ""},
@@ -101,28 +103,28 @@ var stepRows = []stepRow{
 	{bounce.RateLimited, PhaseRetest, finding.Wait, you, "Send less at a time to this receiver, over fewer connections, and try again later.", "", "The mail is accepted."},
 	{bounce.SenderQuota, PhaseRetest, finding.Wait, you, "Wait until the quota of the account is free again, or have it raised.", "", "The mail is accepted."},
 	{bounce.Greylisted, PhaseRetest, finding.Wait, you, "Try again from the same address with the same envelope after 5, 15 and 60 minutes, for up to five days. A program without a queue hands its mail to an MTA or relay that has one.", "", "The mail is accepted."},
-	{bounce.RecipientPolicy, PhaseAsk, finding.Ask, "the recipient", "Ask the recipient another way to allow your mail, or to have it released.", "", "The mail is accepted."},
-	{bounce.PolicyRefusal, PhaseAsk, finding.Ask, postmaster, "Ask the recipient's postmaster which rule refuses the mail, with the whole reply and its time.", "", ""},
+	{bounce.RecipientPolicy, PhaseAsk, finding.Ask, you, "Ask the recipient another way to allow your mail, or to have it released.", "", "The mail is accepted."},
+	{bounce.PolicyRefusal, PhaseAsk, finding.Ask, you, "Ask the recipient's postmaster which rule refuses the mail, with the whole reply and its time.", "", ""},
 	{bounce.AuthRequired, PhaseRepair, finding.Edit, you, "Log in at the relay (port 587 with a user name), or send through a relay that knows you.", "", "The mail is accepted."},
 	{bounce.AuthFailed, PhaseRepair, finding.Edit, you, "Correct the user name, the password or the login mechanism of the sending program.", "", "The login succeeds."},
 	{bounce.AccountSuspended, PhaseAsk, finding.Request, you, "Ask the sending service why the account is suspended, and mend that first.", "", "The account is open."},
 	{bounce.Network, PhaseRetest, finding.Wait, you, "Try again every half hour, for up to five days.", "", "The mail is accepted."},
 	{bounce.DNSFailure, PhaseRetest, finding.Wait, you, "Try again every half hour, for up to five days.", "", "The mail is accepted."},
-	{bounce.TLS, PhaseRetest, finding.Ask, postmaster, "Try again; if it stays so, tell the recipient's postmaster which TLS error was seen.", "", "The mail is accepted."},
-	{bounce.Loop, PhaseAsk, finding.Ask, postmaster, "Tell the recipient's postmaster that mail for {addr} is forwarded in a circle.", "", ""},
+	{bounce.TLS, PhaseRetest, finding.Ask, you, "Try again; if it stays so, tell the recipient's postmaster which TLS error was seen.", "", "The mail is accepted."},
+	{bounce.Loop, PhaseAsk, finding.Ask, you, "Tell the recipient's postmaster that mail for {addr} is forwarded in a circle.", "", ""},
 	{bounce.EAI, PhaseRepair, finding.Edit, you, "Use an address in ASCII, of the sender or of the recipient, or a relay with SMTPUTF8.", "", "The mail is accepted."},
 	{bounce.Protocol, PhaseRepair, finding.Edit, server, "Look at the SMTP dialogue up to this reply: a command before it was refused or malformed.", "", "The mail is accepted."},
 	{bounce.System, PhaseRetest, finding.Wait, you, "Try again every half hour, for up to five days.", "", "The mail is accepted."},
-	{bounce.System, PhaseAsk, finding.Ask, postmaster, "If it stays so, tell the recipient's postmaster by another way, with the reply and its time.", "", ""},
-	{bounce.Misconfigured, PhaseAsk, finding.Ask, postmaster, "Tell the recipient's postmaster by another way, with this reply: {mistake}", "", "A test mail is accepted after the answer."},
+	{bounce.System, PhaseAsk, finding.Ask, you, "If it stays so, tell the recipient's postmaster by another way, with the reply and its time.", "", ""},
+	{bounce.Misconfigured, PhaseAsk, finding.Ask, you, "Tell the recipient's postmaster by another way, with this reply: {mistake}", "", "A test mail is accepted after the answer."},
 	{bounce.Misconfigured, PhaseRetest, finding.Wait, you, "Send one test after the answer. What is urgent goes to the recipient another way.", "", ""},
 	{bounce.Expired, PhaseRetest, finding.Ask, you, "See in the mail log what stood in the way for days; send again when that is known.", "", ""},
 	{bounce.Suppressed, PhaseCleanUp, finding.Ask, you, "Look the address up in the service's suppression list; take it off there only when its owner asks for your mail.", "", ""},
-	{bounce.Complaint, PhaseCleanUp, finding.Remove, you, "Take the recipient off all marketing mail now; do not answer the complaint.", "", "No further marketing mail goes to them."},
+	{bounce.Complaint, PhaseStop, finding.Remove, you, "Take the recipient off all marketing mail now; do not answer the complaint.", "", "No further marketing mail goes to them."},
 	{bounce.Complaint, PhaseRepair, finding.Ask, you, "Count complaints by campaign and provider: look into it at 0.1 % of the mail, stop the campaign at 0.3 %.", "https://support.google.com/a/answer/81126", ""},
-	{bounce.Compromised, PhaseStop, finding.Edit, server, "Stop the queue of {ip}, and block outbound port 25 at the gateway for all but the mail server.", "", ""},
+	{bounce.Compromised, PhaseStop, finding.Edit, server, "Hold the queue of {ip}; let nothing but the mail server reach port 25 outside.", "", "The gateway's log shows no other connection to port 25."},
 	{bounce.Compromised, PhaseRepair, finding.Edit, server, "Find the infected machine, open proxy or stolen account behind {ip}; clean it and change the passwords.", "", "No connection to port 25 leaves the network but from the mail server."},
-	{bounce.ReasonUnknown, PhaseAsk, finding.Ask, postmaster, "Ask the recipient's postmaster why, with the whole reply and its time.", "", ""},
+	{bounce.ReasonUnknown, PhaseAsk, finding.Ask, you, "Ask the recipient's postmaster why, with the whole reply and its time.", "", ""},
 	{NotYours, PhaseAsk, finding.Wait, you, "Ignore it: suppress nobody, and answer nobody. A DMARC policy makes such forgeries rarer.", "", ""},
 }
 
@@ -167,9 +169,12 @@ func (r *run) addStep(s Step) {
 // retestable: after a repair, one test shows whether it worked. Other plans say
 // themselves when to try again.
 func (r *run) retestable(c Cause) bool {
+	if c.State == Cleared || c.State == Contradicted {
+		return false
+	}
 	switch c.Kind.Category() {
 	case bounce.Listed, bounce.SenderAuth, bounce.SenderIdentity, bounce.Reputation, bounce.Relaying:
-		return c.Fault != OfReceiver
+		return c.Fault != OfReceiver && c.Fault != OfESP
 	}
 	return false
 }
@@ -177,8 +182,16 @@ func (r *run) retestable(c Cause) bool {
 // steps are what to do about one cause.
 func (r *run) steps(c *Cause) []Step {
 	switch {
+	case r.main().Action == bounce.Delayed:
+		return []Step{{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: "Do nothing yet: the sending server goes on trying by itself.", Verify: "No report of failure follows."}}
+	case c.steps != nil:
+		return c.steps
 	case c.State == Cleared:
-		return []Step{{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.fill("Send again: what the receiver complained of is gone."), Verify: "The mail is accepted."}}
+		steps := []Step{{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: "Send again: what the receiver complained of is gone.", Verify: "The mail is accepted."}}
+		if c.Kind.Category() == bounce.Listed {
+			steps = append(steps, Step{Phase: PhaseCleanUp, Action: finding.Ask, Who: r.server(), What: "Look for what had caused the entry, before more is sent."})
+		}
+		return steps
 	case c.State == Unstated:
 		return r.fromFixes(c.Fixes)
 	}
@@ -195,7 +208,8 @@ func (r *run) steps(c *Cause) []Step {
 	}
 	var steps []Step
 	for _, row := range stepRows {
-		if row.kind == c.Kind {
+		// Where a list tells of the compromise, its own steps say how to mend it.
+		if row.kind == c.Kind && !(c.Kind == bounce.Compromised && row.phase == PhaseRepair && r.has(bounce.IPListed)) {
 			steps = append(steps, r.step(row, c))
 		}
 	}
@@ -251,14 +265,14 @@ func (r *run) fromFixes(fixes []finding.Fix) []Step {
 // can act, and its other customers may be the cause.
 func (r *run) serviceSteps(c *Cause) []Step {
 	steps := []Step{
-		{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.fill("Let {esp} try again, or have it send from another of its addresses; there is nothing to stop and nothing that you could request yourself.")},
+		{Phase: PhaseAsk, Action: finding.Wait, Who: you, What: r.fill("Let {esp} try again, or have it send from another of its addresses; there is nothing to stop and nothing that you could request yourself.")},
 		{Phase: PhaseAsk, Action: finding.Request, Who: you, What: r.fill("Open a ticket with {esp}: the address {ip}, the time, and this reply. Only {esp} can act on the address."), Verify: "The service answers with what it did."},
 	}
 	if c.Kind == bounce.IPListed {
 		for _, s := range r.statements {
 			for _, l := range s.lists {
 				if l != nil && l.Usable() && (l.Who == "automatic" || l.Who == "nobody") && l.Expires != "" {
-					steps = append(steps, Step{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: fmt.Sprintf("%s needs no request: an entry ends %s.", l.Name, l.Expires), URL: l.LookupURL(r.facts.IP.Value.String())})
+					steps = append(steps, Step{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: fmt.Sprintf("%s needs no request: an entry ends %s.", l.Name, l.Expires), URL: l.Removal})
 				}
 			}
 		}
@@ -271,7 +285,10 @@ func (r *run) serviceSteps(c *Cause) []Step {
 func (r *run) listSteps(c *Cause) []Step {
 	var steps []Step
 	results := r.findings.ipLists
-	item := r.facts.IP.Value.String()
+	item := ""
+	if r.facts.IP.Value.IsValid() {
+		item = r.facts.IP.Value.String()
+	}
 	if c.Kind == bounce.DomainListed {
 		results = r.findings.domainLists
 	}
@@ -308,10 +325,10 @@ func (r *run) delist(l *dnsbl.List, item string, res *dnsbl.Result) []Step {
 	if res != nil && res.Answer.Name != "" {
 		verify = "DNS answers NXDOMAIN for " + res.Answer.Name + "."
 	}
-	last := Step{Phase: PhaseDelist, Action: finding.Request, Who: r.server(), URL: l.LookupURL(item), Verify: verify}
+	last := Step{Phase: PhaseDelist, Action: finding.Request, Who: r.server(), URL: l.Removal, Verify: verify}
 	switch l.Who {
 	case "isp":
-		last.Who = "the provider of " + item
+		last.Who = r.fill("the provider of {ip}")
 	case "automatic":
 		last.Action = finding.Wait
 	}
@@ -322,15 +339,15 @@ func (r *run) delist(l *dnsbl.List, item string, res *dnsbl.Result) []Step {
 			break
 		}
 		s := Step{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: text}
-		if strings.HasPrefix(text, "Look ") {
+		if strings.Contains(strings.ToLower(text), "look") {
 			s.Action, s.URL = finding.Ask, l.LookupURL(item)
 		}
 		steps = append(steps, s)
 	}
 	if last.What == "" {
-		last.What = fmt.Sprintf("Ask %s to remove %s, after the cause is gone.", l.Name, item)
+		last.What = fmt.Sprintf("Ask %s to remove the entry, after the cause is gone.", l.Name)
 		if l.Removal == "" {
-			last.What = fmt.Sprintf("How %s removes entries is not known: ask its operator about %s.", l.Name, item)
+			last.What = fmt.Sprintf("How %s removes entries is not known: ask its operator.", l.Name)
 		}
 	}
 	return append(steps, last)
@@ -358,7 +375,7 @@ func (r *run) reverseSteps(c *Cause) []Step {
 
 func (r *run) relaySteps(c *Cause) []Step {
 	if c.Fault == OfReceiver {
-		return []Step{{Phase: PhaseAsk, Action: finding.Ask, Who: postmaster, What: r.fill("Tell the recipient's postmaster: {host} is in the MX records of {domain} and refuses the domain.")}}
+		return []Step{{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: r.fill("Tell the recipient's postmaster: {host} is in the MX records of {domain} and refuses the domain.")}}
 	}
 	return []Step{
 		{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: r.fill("See where your server sends mail for {domain}: a fixed route or an old MX record leads to {host}. If {host} is your own relay, log in there (port 587)."), Verify: r.fill("The mail goes to a server that the MX records of {domain} name.")},
@@ -375,7 +392,7 @@ func (r *run) holdOf(c Cause) *Hold {
 		return nil
 	}
 	what := map[string]string{
-		"address":  "mail from {ip}",
+		"ip":       "mail from {ip}",
 		"receiver": "mail from {ip} to this receiver",
 		"stream":   "mail with this sender by this way",
 		"campaign": "this mailing",

@@ -95,8 +95,8 @@ func (d *Diagnoser) Diagnose(ctx context.Context, c Case) (*Diagnosis, error) {
 		return nil, errors.Join(ErrNoTime, context.Cause(ctx))
 	}
 	r := d.newRun(c, report)
-	r.gather()
 	r.state()
+	r.gather()
 	r.check(ctx)
 	r.rank()
 	r.plan()
@@ -130,6 +130,7 @@ type run struct {
 	report     *bounce.Report
 	facts      Facts
 	statements []statement
+	foreign    []string // signs that somebody else sent the mail
 	findings   results
 	out        *Diagnosis
 }

@@ -132,48 +132,68 @@ func (r *run) partOf(res *dnsbl.Result) *dnsbl.List {
 	return best
 }
 
-// notYours looks for signs that somebody else sent the mail under the caller's
-// name. It needs to know what is the caller's, and at least two signs against and
-// none for.
-func (r *run) notYours() (signs []string, foreign bool) {
+// notYours returns signs that somebody else sent the mail under the caller's
+// name, or nil. It needs to know what is the caller's, and at least two signs
+// against and none for.
+func (r *run) notYours() []string {
 	o := r.report.Original
 	if o == nil || len(r.OwnDomains)+len(r.OwnAddresses) == 0 {
-		return nil, false
+		return nil
 	}
+	var signs []string
 	if o.MessageID != "" && len(r.OwnDomains) > 0 {
 		if r.owns(domainOf(o.MessageID)) {
-			return nil, false
+			return nil
 		}
 		signs = append(signs, "its Message-ID is of "+domainOf(o.MessageID))
 	}
 	for _, d := range o.DKIM {
 		if r.owns(d.Domain) {
-			return nil, false
+			return nil
 		}
 		signs = append(signs, "it is signed by "+d.Domain)
 	}
-	if o.ReturnPath != "" && !r.owns(domainOf(o.ReturnPath)) && len(r.OwnDomains) > 0 {
+	if o.ReturnPath != "" && len(r.OwnDomains) > 0 && !r.owns(domainOf(o.ReturnPath)) {
 		signs = append(signs, "its envelope sender was "+o.ReturnPath)
 	}
-	if len(r.OwnAddresses) > 0 && len(o.Received) > 0 {
-		for _, field := range o.Received {
-			for _, p := range r.OwnAddresses {
-				if containsAddr(field, p) {
-					return nil, false
-				}
-			}
+	if len(r.OwnAddresses) > 0 {
+		if r.receivedFromOwn(o.Received) {
+			return nil
 		}
-		signs = append(signs, "none of your addresses is in its Received fields")
+		if len(o.Received) > 0 {
+			signs = append(signs, "none of your addresses is in its Received fields")
+		}
+		if ip := r.facts.IP.Value; ip.IsValid() {
+			if r.ownsAddr(ip) {
+				return nil
+			}
+			signs = append(signs, "it came from "+ip.String())
+		}
 	}
-	if ip := r.facts.IP.Value; ip.IsValid() && len(r.OwnAddresses) > 0 {
+	if len(signs) < 2 {
+		return nil
+	}
+	return signs
+}
+
+func (r *run) ownsAddr(a netip.Addr) bool {
+	for _, p := range r.OwnAddresses {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *run) receivedFromOwn(fields []string) bool {
+	for _, field := range fields {
 		for _, p := range r.OwnAddresses {
-			if p.Contains(ip) {
-				return nil, false
+			if containsAddr(field, p) {
+				return true
 			}
 		}
-		signs = append(signs, "it came from "+ip.String())
 	}
-	return signs, len(signs) >= 2
+	return false
 }
 
 func (r *run) owns(domain string) bool {

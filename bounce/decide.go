@@ -126,9 +126,6 @@ func (r *Rules) decide(q question) verdict {
 		v.byReplyCode(q)
 	}
 	v.expired = wrapper.rule != nil || code.entry().reason == Expired || expiredText(q.context)
-	if v.provider == "" && best.rule != nil {
-		v.provider = best.rule.Provider
-	}
 	return v
 }
 

@@ -49,6 +49,17 @@ func readReceivers(table string) ([]receiver, error) {
 	return receivers, nil
 }
 
+// ProviderName returns the display name of a receiver: "Google" of "google". It
+// returns "" for one that the package does not know.
+func ProviderName(id string) string {
+	for _, r := range DefaultRules().receivers {
+		if r.id == id {
+			return r.name
+		}
+	}
+	return ""
+}
+
 // byHost returns the receiver that runs host, or "".
 func (r *Rules) byHost(host string) string {
 	host = strings.TrimSuffix(lower(host), ".")

@@ -127,9 +127,9 @@ func (l *List) Closed() string {
 }
 
 // LookupURL returns the page that shows the entry of an item, or the list's
-// removal page.
+// removal page where it has none or the item is "".
 func (l *List) LookupURL(item string) string {
-	if l.Lookup == "" {
+	if l.Lookup == "" || item == "" {
 		return l.Removal
 	}
 	return strings.ReplaceAll(l.Lookup, "{q}", item)

@@ -89,7 +89,7 @@ func (t *text) causes(causes []rebound.Cause) {
 		if c.Certainty == bounce.Unsure || word == "" {
 			word = "not certain"
 		}
-		title := fmt.Sprintf("%s (%s; %s)", strings.ToUpper(c.Summary[:1])+c.Summary[1:], word, states[c.State])
+		title := fmt.Sprintf("%s (%s; %s)", rebound.Capital(c.Summary), word, states[c.State])
 		t.wrap(fmt.Sprintf("%d. ", i+1), "   ", title+".")
 		if c.Detail != "" {
 			t.wrap("   ", "   ", c.Detail)
@@ -136,7 +136,7 @@ func (t *text) plan(plan []rebound.Step) {
 			t.wrap("   page: ", "   ", s.URL)
 		}
 		if s.Verify != "" {
-			t.wrap("   done when: ", "   ", strings.ToLower(s.Verify[:1])+s.Verify[1:])
+			t.wrap("   to see that it is done: ", "   ", s.Verify)
 		}
 	}
 }

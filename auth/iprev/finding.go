@@ -54,12 +54,13 @@ func (res *Result) reverseFinding() finding.Finding {
 		f.Code, f.Outcome, f.Severity = "iprev.ptr-unconfirmed", finding.Found, finding.Critical
 		f.Fact = fmt.Sprintf("The PTR record of %s names %s, which does not lead back to it (%s).", res.Addr, host, res.Names[0].Forward)
 		f.Consequence = "Receivers that compare both directions refuse the mail."
-		f.Fixes = []finding.Fix{
-			{
+		f.Fixes = []finding.Fix{res.askForPTR("")}
+		if res.HELO == nil || !res.HELO.Forward {
+			f.Fixes = []finding.Fix{{
 				Action: finding.Publish, What: fmt.Sprintf("Add the %s record %s %s, or have the PTR record name a host that holds it.", res.family(), host, res.Addr),
 				Record: &finding.Record{Name: host, Type: res.family().String(), New: res.Addr.String()},
 				Verify: fmt.Sprintf("A look-up of %s gives %s.", host, res.Addr),
-			},
+			}}
 		}
 	case TempError:
 		f.Code, f.Severity = "iprev.temperror", finding.Notice
@@ -158,14 +159,37 @@ func (res *Result) heloFinding() finding.Finding {
 		f.Fact = fmt.Sprintf("The HELO name %s does not lead to %s (%s).", h.Name, res.Addr, h.Answer)
 		f.Consequence = "Servers that compare them refuse or score the mail."
 		f.Fixes = []finding.Fix{res.setHELO()}
+		if h.Answer.Status == resolve.NoData {
+			f.Fixes = []finding.Fix{res.addAddress(h.Name)}
+		}
 	}
 	return f
 }
 
+// addAddress gives a name that exists an address of this family.
+func (res *Result) addAddress(host string) finding.Fix {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	return finding.Fix{
+		Action: finding.Publish, What: fmt.Sprintf("Add the %s record of %s: %s.", res.family(), host, res.Addr),
+		Record: &finding.Record{Name: host, Type: res.family().String(), New: res.Addr.String()},
+		Verify: fmt.Sprintf("A look-up of %s %s gives %s.", host, res.family(), res.Addr),
+	}
+}
+
+// ownName is a confirmed PTR name that is not one of the provider's.
+func (res *Result) ownName() string {
+	for _, n := range res.Names {
+		if n.Confirmed && n.Generic == "" {
+			return n.Host
+		}
+	}
+	return ""
+}
+
 // setHELO names the host to greet with: the confirmed PTR name, where there is
-// one.
+// one of the sender's own.
 func (res *Result) setHELO() finding.Fix {
-	if host := res.confirmed(); host != "" {
+	if host := res.ownName(); host != "" {
 		return finding.Fix{Action: finding.Edit, What: fmt.Sprintf("Set the HELO name of the mail server to %s (Postfix: smtp_helo_name).", host), Verify: "The next bounce or a test mail's Received line shows it."}
 	}
 	return finding.Fix{Action: finding.Edit, What: fmt.Sprintf("Set the HELO name of the mail server to a host name that resolves to %s (Postfix: smtp_helo_name).", res.Addr), Verify: "The next bounce or a test mail's Received line shows it."}

@@ -1,0 +1,316 @@
+package rebound_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/textproto"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rebound-mail/rebound"
+	"github.com/rebound-mail/rebound/bounce"
+	"github.com/rebound-mail/rebound/dnsbl"
+	"github.com/rebound-mail/rebound/finding"
+	"github.com/rebound-mail/rebound/report"
+	"github.com/rebound-mail/rebound/resolve"
+	"github.com/rebound-mail/rebound/resolve/resolvetest"
+)
+
+// A recording replays to the same diagnosis, to the byte.
+func TestReplayGivesTheSameDiagnosis(t *testing.T) {
+	for _, s := range stories(t) {
+		rec := &resolve.Recorder{Resolver: resolvetest.New(t, s.zone)}
+		text, object := render(t, s.diagnose(t, rec))
+		var file bytes.Buffer
+		if _, err := rec.WriteTo(&file); err != nil {
+			t.Fatal(err)
+		}
+		replay, err := resolve.Replay(&file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, objectAgain := render(t, s.diagnose(t, replay))
+		if !bytes.Equal(text, again) || !bytes.Equal(object, objectAgain) {
+			t.Errorf("%s: the replay differs:\n%s\nwant\n%s", s.dir, again, text)
+		}
+	}
+}
+
+// Over real DNS messages on loopback the cases end as in memory.
+func TestDiagnoseOverLoopback(t *testing.T) {
+	for _, s := range stories(t) {
+		t.Run(filepath.Base(s.dir), func(t *testing.T) {
+			client, err := resolve.NewClient(resolvetest.Serve(t, resolvetest.New(t, s.zone)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := s.diagnose(t, resolve.NewCache(client))
+			want := s.diagnose(t, resolvetest.New(t, s.zone))
+			if a, b := kinds(got), kinds(want); !reflect.DeepEqual(a, b) || got.Headline != want.Headline {
+				t.Errorf("causes %v, headline %+v\nwant %v, %+v", a, got.Headline, b, want.Headline)
+			}
+		})
+	}
+}
+
+func kinds(d *rebound.Diagnosis) []string {
+	var list []string
+	for _, c := range d.Causes {
+		list = append(list, string(c.Kind)+" "+string(c.State))
+	}
+	return list
+}
+
+func TestDiagnosisIsDeterministic(t *testing.T) {
+	s := stories(t)[0]
+	_, want := render(t, s.diagnose(t, resolvetest.New(t, s.zone)))
+	for range 20 {
+		if _, got := render(t, s.diagnose(t, resolvetest.New(t, s.zone))); !bytes.Equal(got, want) {
+			t.Fatalf("got\n%s\nwant\n%s", got, want)
+		}
+	}
+}
+
+func TestDiagnosisReadsBack(t *testing.T) {
+	for _, s := range stories(t) {
+		_, want := render(t, s.diagnose(t, resolvetest.New(t, s.zone)))
+		back := new(rebound.Diagnosis)
+		if err := json.Unmarshal(want, back); err != nil {
+			t.Fatalf("%s: %v", s.dir, err)
+		}
+		if _, got := render(t, back); !bytes.Equal(got, want) {
+			t.Errorf("%s: read back as\n%s\nwant\n%s", s.dir, got, want)
+		}
+	}
+}
+
+// The receiver's name for a recipient's fault asks no list, and greylisting asks
+// nobody at all.
+func TestChecksAreRelevant(t *testing.T) {
+	for reply, want := range map[string][]string{
+		"450 4.2.0 Greylisted, try again in 300 seconds": nil,
+		"550 5.1.1 <a@recipient.example>: User unknown":  {"recipient.example MX"},
+		"552 5.2.2 mailbox full":                         nil,
+		"554 5.7.1 Relay access denied":                  {"recipient.example MX"},
+		"451 4.3.0 Temporary lookup failure":             nil,
+	} {
+		zone := resolvetest.New(t, "recipient.example. MX 10 mx.recipient.example.\n")
+		d := &rebound.Diagnoser{Resolver: zone}
+		if _, err := d.Diagnose(t.Context(), rebound.Case{Reply: reply, IP: netip.MustParseAddr("198.51.100.23"), HELO: "mail.shop.example", MailFrom: "o@shop.example", Recipient: "a@recipient.example"}); err != nil {
+			t.Fatal(err)
+		}
+		if got := zone.Asked(); !slices.Equal(got, want) {
+			t.Errorf("%s: asked %v, want %v", reply, got, want)
+		}
+	}
+}
+
+func TestNeverSuppressedForTheSendersFault(t *testing.T) {
+	for _, s := range stories(t) {
+		d := s.diagnose(t, resolvetest.New(t, s.zone))
+		for _, c := range d.Causes {
+			if c.Fault == rebound.OfSender && len(d.Causes) == 1 && len(d.Suppress) > 0 {
+				t.Errorf("%s: %s suppresses %v", s.dir, c.Kind, d.Suppress)
+			}
+		}
+	}
+}
+
+func TestDiagnoseErrors(t *testing.T) {
+	if _, err := rebound.Diagnose(t.Context(), rebound.Case{}); !errors.Is(err, rebound.ErrNothing) {
+		t.Errorf("empty case: %v, want ErrNothing", err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := rebound.Diagnose(gone, rebound.Case{Reply: "550 no"}); !errors.Is(err, rebound.ErrNoTime) || !errors.Is(err, context.Canceled) {
+		t.Errorf("ended context: %v, want ErrNoTime and the cause", err)
+	}
+}
+
+// mute answers nothing before its context ends.
+type mute struct{}
+
+func (mute) Resolve(ctx context.Context, name string, t resolve.Type) resolve.Answer {
+	<-ctx.Done()
+	return resolve.Answer{Name: name, Type: t, Status: resolve.Canceled, Err: ctx.Err()}
+}
+
+func TestDeadlineGivesAPartialDiagnosis(t *testing.T) {
+	d := &rebound.Diagnoser{Resolver: mute{}, Timeout: 10 * time.Millisecond}
+	got, err := d.Diagnose(t.Context(), rebound.Case{Reply: "554 5.7.1 Client host [198.51.100.23] blocked using zen.spamhaus.org"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Causes[0].Kind != bounce.IPListed || got.Causes[0].State != rebound.NotAsked {
+		t.Errorf("causes %v", kinds(got))
+	}
+	for _, c := range got.Checks {
+		if (c.Name == "dnsbl.ip" || c.Name == "iprev") && (c.Outcome != finding.Unknown || c.Why == "") {
+			t.Errorf("%s: %s, %s; want unknown with a reason", c.Name, c.Outcome, c.Why)
+		}
+	}
+}
+
+func TestOfflineSaysSo(t *testing.T) {
+	d := &rebound.Diagnoser{Resolver: resolve.Offline{}}
+	got, err := d.Diagnose(t.Context(), rebound.Case{Reply: "554 5.7.1 Client host [198.51.100.23] blocked using zen.spamhaus.org"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Causes[0].State != rebound.NotAsked || !strings.Contains(got.Headline.Keep, "dnsbl.ip") {
+		t.Errorf("causes %v, headline %q", kinds(got), got.Headline.Keep)
+	}
+}
+
+// broken panics on one question.
+type broken struct{ resolve.Resolver }
+
+func (b broken) Resolve(ctx context.Context, name string, t resolve.Type) resolve.Answer {
+	if t == resolve.PTR {
+		panic("a defect")
+	}
+	return b.Resolver.Resolve(ctx, name, t)
+}
+
+func TestADefectStaysInItsCheck(t *testing.T) {
+	s := stories(t)[0]
+	got := s.diagnose(t, broken{resolvetest.New(t, s.zone)})
+	for _, c := range got.Checks {
+		if want := finding.Broke; (c.Name == "iprev") != (c.Outcome == want) {
+			t.Errorf("%s: %s, %s", c.Name, c.Outcome, c.Why)
+		}
+	}
+	if got.Causes[0].Kind != bounce.IPListed {
+		t.Errorf("causes %v", kinds(got))
+	}
+}
+
+func TestCaseFromError(t *testing.T) {
+	d := &rebound.Diagnoser{Resolver: resolvetest.New(t, "")}
+	err := fmt.Errorf("send: %w", &textproto.Error{Code: 550, Msg: "5.1.1 no such user"})
+	got, diagErr := d.Diagnose(t.Context(), rebound.Case{Err: err, Recipient: "anna@recipient.example"})
+	if diagErr != nil {
+		t.Fatal(diagErr)
+	}
+	if got.Causes[0].Kind != bounce.UnknownRecipient || !slices.Equal(got.Suppress, []string{"anna@recipient.example"}) {
+		t.Errorf("causes %v, suppress %v", kinds(got), got.Suppress)
+	}
+}
+
+func TestProgress(t *testing.T) {
+	var (
+		mu    sync.Mutex
+		began = map[string]int{}
+		ended = map[string]int{}
+	)
+	d := &rebound.Diagnoser{Resolver: resolvetest.New(t, ""), Progress: func(e rebound.Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		if e.Done == nil {
+			began[e.Check]++
+		} else {
+			ended[e.Check]++
+		}
+	}}
+	got, err := d.Diagnose(t.Context(), rebound.Case{Reply: "550 5.1.1 no such user"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range got.Checks {
+		if began[c.Name] != 1 || ended[c.Name] != 1 {
+			t.Errorf("%s began %d times and ended %d times", c.Name, began[c.Name], ended[c.Name])
+		}
+	}
+}
+
+// The lists that package bounce recognises and those of package dnsbl's catalogue
+// are the same: what a bounce names can be explained, and every list in service is
+// recognised, with the address, in the wordings of the common servers.
+func TestListsOfBounceAndCatalogue(t *testing.T) {
+	for _, zone := range bounce.Zones() {
+		if dnsbl.Default().ByZone(zone) == nil {
+			t.Errorf("bounce recognises %s, which the catalogue does not hold", zone)
+		}
+	}
+	for l := range dnsbl.Default().All() {
+		if l.Zone == "" || !l.Usable() || l.Kinds&(dnsbl.IPv4|dnsbl.IPv6) == 0 || l.Action == dnsbl.Info {
+			continue
+		}
+		zone := strings.TrimPrefix(l.Zone, "{key}.")
+		for _, wording := range []string{
+			"554 5.7.1 Service unavailable; Client host [198.51.100.23] blocked using %s",
+			"554 5.7.1 198.51.100.23 listed at %s",
+			"550 198.51.100.23 is in a black list at %s",
+			"550 198.51.100.23 refused by the DNSBL %s",
+			"550 [198.51.100.23] is blocked, lookup site '%s.'",
+		} {
+			rec := bounce.ParseReply(fmt.Sprintf(wording, zone)).Recipients[0]
+			if lists := rec.Lists(); len(lists) != 1 || lists[0] != zone {
+				t.Errorf(wording+": lists %v", zone, lists)
+			}
+			// Of a list that holds domains too, the address need not be what is listed.
+			if l.Kinds&dnsbl.DomainName == 0 && rec.Mentions[0].Item != "198.51.100.23" {
+				t.Errorf(wording+": item %q", zone, rec.Mentions[0].Item)
+			}
+		}
+	}
+}
+
+func TestPlain(t *testing.T) {
+	if got, want := rebound.Plain("a\x1b[31m b\u202ec\r\n\td\x00\xff"), "a[31m bc d\uFFFD"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func FuzzDiagnose(f *testing.F) {
+	f.Add([]byte("From: MAILER-DAEMON@a.example\nSubject: failure notice\n\n<b@c.example>:\n554 5.7.1 Client host [198.51.100.23] blocked using zen.spamhaus.org\n"), "")
+	f.Add([]byte{}, "550-5.7.25 [2001:db8::1] no PTR\n550 5.7.25 - gsmtp")
+	zone, err := resolve.ParseZone(strings.NewReader("23.100.51.198.zen.spamhaus.org. A 127.0.0.4\n*.example. MX 10 mx.example.\n"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte, reply string) {
+		d := &rebound.Diagnoser{Resolver: zone}
+		got, err := d.Diagnose(t.Context(), rebound.Case{Bounce: raw, Reply: reply})
+		if errors.Is(err, rebound.ErrNothing) {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range got.Checks {
+			if c.Outcome == finding.Broke {
+				t.Fatalf("%s broke: %s", c.Name, c.Why)
+			}
+		}
+		var text bytes.Buffer
+		if err := report.Text(&text, got, report.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		if i := strings.IndexFunc(text.String(), func(r rune) bool { return r < ' ' && r != '\n' }); i >= 0 {
+			t.Fatalf("a control character in %q", text.String())
+		}
+	})
+}
+
+func BenchmarkDiagnose(b *testing.B) {
+	list := stories(b)
+	zones := make([]*resolvetest.Zone, len(list))
+	for i, s := range list {
+		zones[i] = resolvetest.New(b, s.zone)
+	}
+	for b.Loop() {
+		for i, s := range list {
+			s.diagnose(b, zones[i])
+		}
+	}
+}

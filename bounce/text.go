@@ -272,7 +272,11 @@ func textBlocks(text string, own map[string]bool) []block {
 			blanks++
 			continue
 		}
-		if a, rest, ok := leadingAddress(trimmed); ok && !own[lower(a)] && !isRobot(a) {
+		a, rest, ok := leadingAddress(trimmed)
+		if !ok {
+			a, rest, ok = transcriptAddress(trimmed)
+		}
+		if ok && !own[lower(a)] && !isRobot(a) {
 			if len(blocks) == maxRecipients {
 				break
 			}
@@ -294,6 +298,23 @@ func textBlocks(text string, own map[string]bool) []block {
 		}
 	}
 	return mergeBlocks(blocks)
+}
+
+// transcriptAddress reads a line of sendmail's transcript: "550 5.1.1
+// <user@domain>... User unknown". The codes stay with the text.
+func transcriptAddress(line string) (address, rest string, ok bool) {
+	if !startsReply(line) {
+		return "", "", false
+	}
+	open := strings.IndexByte(line, '<')
+	if open < 0 || strings.Trim(line[3:open], " -.0123456789") != "" {
+		return "", "", false
+	}
+	end := addressEnd(line[open+1:])
+	if end == 0 || !strings.HasPrefix(line[open+1+end:], ">...") {
+		return "", "", false
+	}
+	return line[open+1 : open+1+end], line, true
 }
 
 // mergeBlocks joins the blocks of one address.

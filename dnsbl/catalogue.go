@@ -216,7 +216,8 @@ func (l *List) set(f stanza.Field) error {
 			at := slices.IndexFunc(kindNames, func(n struct {
 				kind Kind
 				name string
-			}) bool {
+			},
+			) bool {
 				return n.name == word
 			})
 			if at < 0 {

@@ -38,8 +38,17 @@ func TestCheckTellsSickListsApart(t *testing.T) {
 		zone   string
 		status Status
 	}{
-		{"well.test", NotListed}, {"hit.test", Listed}, {"mute.test", Unknown}, {"ill.test", Unknown}, {"shut.test", Unknown},
-		{"garbled.test", Unknown}, {"world.test", Dead}, {"parked.test", Dead}, {"closed.test", Refused}, {"refuses.test", Dead}, {"empty.test", Dead},
+		{"well.test", NotListed},
+		{"hit.test", Listed},
+		{"mute.test", Unknown},
+		{"ill.test", Unknown},
+		{"shut.test", Unknown},
+		{"garbled.test", Unknown},
+		{"world.test", Dead},
+		{"parked.test", Dead},
+		{"closed.test", Refused},
+		{"refuses.test", Dead},
+		{"empty.test", Dead},
 	}
 	var zones []string
 	for _, w := range want {
@@ -65,8 +74,13 @@ func TestCheckKnowsSpamhaus(t *testing.T) {
 		status Status
 		nature Nature
 	}{
-		{"127.0.0.2", Listed, Spam}, {"127.0.0.4", Listed, Exploit}, {"127.0.0.11", Listed, Policy},
-		{"127.255.255.254", Refused, ""}, {"127.255.255.252", Refused, ""}, {"127.0.0.77", Unknown, ""}, {"192.0.2.55", Dead, ""},
+		{"127.0.0.2", Listed, Spam},
+		{"127.0.0.4", Listed, Exploit},
+		{"127.0.0.11", Listed, Policy},
+		{"127.255.255.254", Refused, ""},
+		{"127.255.255.252", Refused, ""},
+		{"127.0.0.77", Unknown, ""},
+		{"192.0.2.55", Dead, ""},
 	} {
 		zone := resolvetest.New(t, "2.0.0.127.zen.spamhaus.org. A 127.0.0.2\n23.100.51.198.zen.spamhaus.org. A "+tt.answer+"\n")
 		res := Check(t.Context(), zone, lists, IP(netip.MustParseAddr("198.51.100.23")))[0]

@@ -1,0 +1,261 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rebound-mail/rebound/resolve/resolvetest"
+)
+
+// command runs the command and returns what it wrote and its exit status.
+func command(t *testing.T, in string, args ...string) (out, errOut string, status int) {
+	t.Helper()
+	var o, e bytes.Buffer
+	status = run(context.Background(), append([]string{"rebound"}, args...), strings.NewReader(in), &o, &e)
+	return o.String(), e.String(), status
+}
+
+func file(t *testing.T, name, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+const reply = "554 5.7.1 Service unavailable; Client host [198.51.100.23] blocked using bl.spamcop.net"
+
+const spamcop = "2.0.0.127.bl.spamcop.net. A 127.0.0.2\n23.100.51.198.bl.spamcop.net. A 127.0.0.2\n"
+
+func TestDemonstration(t *testing.T) {
+	out, errOut, status := command(t, "", "diagnose")
+	if status != exitDone || errOut != "" {
+		t.Fatalf("status %d, %q", status, errOut)
+	}
+	for _, want := range []string{
+		"198.51.100.23 is on Spamhaus XBL", "page: https://check.spamhaus.org/", "record: 23.100.51.198.in-addr.arpa. PTR mail.shop.example.",
+		"they say: 554 5.7.1 Service unavailable", "DNS: 23.100.51.198.zen.spamhaus.org A: 127.0.0.4",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the demonstration lacks %q:\n%s", want, out)
+		}
+	}
+	if again, _, _ := command(t, "", "diagnose"); again != out {
+		t.Error("a second run differs")
+	}
+}
+
+// The README shows what the command prints.
+func TestREADMEShowsTheDemonstration(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, shown, _ := strings.Cut(string(readme), "$ rebound diagnose bounce.eml\n")
+	shown, _, ok := strings.Cut(shown, "\n…\n")
+	if out, _, _ := command(t, "", "diagnose"); !ok || !strings.HasPrefix(out, shown) {
+		t.Errorf("the README shows\n%s\nthe command prints\n%s", shown, out)
+	}
+	if n := strings.Count(string(readme), "\n"); n > 120 {
+		t.Errorf("the README has %d lines, at most 120 are wanted", n)
+	}
+}
+
+func TestDiagnoseReplyAndExitCode(t *testing.T) {
+	zone := file(t, "zone", spamcop)
+	out, _, status := command(t, "", "diagnose", "-reply", reply, "-zone", zone, "-json", "-exit-code")
+	var d struct {
+		Headline map[string]string `json:"headline"`
+		Causes   []struct{ Kind, State string }
+		Schema   int
+	}
+	if err := json.Unmarshal([]byte(out), &d); err != nil {
+		t.Fatalf("%v in %s", err, out)
+	}
+	if status != exitFound || d.Schema != 1 || len(d.Causes) == 0 || d.Causes[0].Kind != "ip-listed" || d.Causes[0].State != "confirmed" || d.Headline["they"] == "" {
+		t.Errorf("status %d, %+v", status, d)
+	}
+}
+
+func TestDiagnoseFlagsAfterFiles(t *testing.T) {
+	bounce := file(t, "b.eml", string(demoBounce))
+	out, errOut, status := command(t, "", "diagnose", bounce, "-json", "-offline")
+	if status != exitDone || !strings.HasPrefix(out, "{") {
+		t.Errorf("status %d, %q, %q", status, out, errOut)
+	}
+}
+
+func TestRecordAndReplay(t *testing.T) {
+	zone := resolvetest.New(t, demoZone)
+	server := resolvetest.Serve(t, zone)
+	bounce := file(t, "b.eml", string(demoBounce))
+	recording := filepath.Join(t.TempDir(), "dns.rec")
+	live, errOut, status := command(t, "", "diagnose", "-server", server, "-record", recording, "-now", "2026-11-24T12:00:00Z", bounce)
+	if status != exitDone {
+		t.Fatalf("status %d: %s", status, errOut)
+	}
+	asked := len(zone.Asked())
+	for _, form := range [][]string{nil, {"-json"}} {
+		want, _, _ := command(t, "", append([]string{"diagnose", "-zone", recording, "-now", "2026-11-24T12:00:00Z", bounce}, form...)...)
+		if form == nil && want != live {
+			t.Errorf("the replay prints\n%s\nwant\n%s", want, live)
+		}
+		again, _, _ := command(t, "", append([]string{"diagnose", "-zone", recording, "-now", "2026-11-24T12:00:00Z", bounce}, form...)...)
+		if again != want {
+			t.Error("a second replay differs")
+		}
+	}
+	if len(zone.Asked()) != asked {
+		t.Error("the replay asked the server")
+	}
+}
+
+func TestBounce(t *testing.T) {
+	out, errOut, status := command(t, string(demoBounce), "bounce", "-json", "-")
+	var line struct {
+		File       string
+		Kind       string
+		Recipients []map[string]any
+	}
+	if err := json.Unmarshal([]byte(out), &line); err != nil {
+		t.Fatal(err)
+	}
+	if status != exitDone || errOut != "" || line.File != "-" || line.Kind != "failure" || len(line.Recipients) != 1 {
+		t.Fatalf("status %d, %q, %+v", status, errOut, line)
+	}
+	for key, want := range map[string]any{"recipient": "anna@recipient.example", "action": "failed", "status": "5.7.1", "reply": "554", "reason": "ip-listed", "category": "listed", "permanence": "permanent", "response": "delist", "suppress": false, "provider": ""} {
+		if got := line.Recipients[0][key]; got != want {
+			t.Errorf("%s is %v, want %v", key, got, want)
+		}
+	}
+	text, _, _ := command(t, string(demoBounce), "bounce", "-")
+	if !strings.Contains(text, "anna@recipient.example: failed, ip-listed, permanent") {
+		t.Errorf("text: %s", text)
+	}
+}
+
+func TestBounceReadsMailboxes(t *testing.T) {
+	mbox := file(t, "b.mbox", "From MAILER-DAEMON Tue Nov 24 10:10:02 2026\n"+string(demoBounce)+"\nFrom x Tue Nov 24 10:10:02 2026\nFrom: a@b.example\nSubject: Lunch\n\nNo bounce.\n")
+	out, _, status := command(t, "", "bounce", mbox)
+	if status != exitDone || strings.Count(out, "b.mbox#") != 2 || !strings.Contains(out, "#1: failure") || !strings.Contains(out, "#2: other") {
+		t.Errorf("mbox: status %d\n%s", status, out)
+	}
+	dir := t.TempDir()
+	for _, sub := range []string{"new", "cur", "tmp"} {
+		if err := os.Mkdir(filepath.Join(dir, sub), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, sub, "1"), demoBounce, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, _, _ := command(t, "", "bounce", dir); strings.Count(out, ": failure") != 2 {
+		t.Errorf("maildir: %s", out)
+	}
+}
+
+func TestDNSBL(t *testing.T) {
+	zone := file(t, "zone", spamcop)
+	out, errOut, status := command(t, "", "dnsbl", "-zone", zone, "-json", "198.51.100.23")
+	found := false
+	for line := range strings.Lines(out) {
+		var r struct{ List, Zone, Status, Action, Delist, Weight string }
+		if err := json.Unmarshal([]byte(line), &r); err != nil {
+			t.Fatal(err)
+		}
+		found = found || r.Zone == "bl.spamcop.net" && r.Status == "listed" && r.Action == "block" && r.Weight == "high" && r.Delist != ""
+	}
+	if status != exitDone || errOut != "" || !found {
+		t.Errorf("status %d, %q\n%s", status, errOut, out)
+	}
+	lists := file(t, "lists.txt", "# mine\nbl.one.test\nbl.two.test  # both\n")
+	own := file(t, "own.zone", "2.0.0.127.bl.one.test. A 127.0.0.2\n23.100.51.198.bl.one.test. A 127.0.0.9\n;! *.bl.two.test ANY SERVFAIL\n")
+	out, _, status = command(t, "", "dnsbl", "-zone", own, "-lists", lists, "-exit-code", "198.51.100.23")
+	if status != exitFound || !strings.Contains(out, "listed on 1, not listed on 0, no usable answer from 1 of 2 lists") {
+		t.Errorf("own lists: status %d\n%s", status, out)
+	}
+}
+
+func TestRedact(t *testing.T) {
+	for _, args := range [][]string{{"diagnose", "-redact"}, {"diagnose", "-redact", "-json"}, {"bounce", "-redact", "-json", "-"}, {"bounce", "-redact", "-"}} {
+		out, _, _ := command(t, string(demoBounce), args...)
+		if strings.Contains(out, "anna@") || strings.Contains(out, "office@") || !strings.Contains(out, "***@recipient.example") {
+			t.Errorf("%v shows an address:\n%s", args, out)
+		}
+	}
+}
+
+// What cannot be read is one line that names the input and the fault; what else is
+// given is still done.
+func TestBadInput(t *testing.T) {
+	good := file(t, "good.eml", string(demoBounce))
+	empty := file(t, "empty.eml", "")
+	picture := file(t, "picture.png", "\x89PNG\r\n\x1a\n\x00\x00")
+	folder := t.TempDir()
+	missing := filepath.Join(folder, "missing")
+	zone := file(t, "zone", "a.example. A 192.0.2.300\n")
+	for _, tt := range []struct {
+		args   []string
+		status int
+		want   string
+	}{
+		{[]string{"bounce", empty}, exitNothing, empty + ": is empty"},
+		{[]string{"bounce", empty, good}, exitDone, empty + ": is empty"},
+		{[]string{"bounce", picture}, exitNothing, picture + ": is no mail message"},
+		{[]string{"bounce", folder}, exitNothing, folder + ": is a folder and no Maildir"},
+		{[]string{"bounce", missing, good}, exitDone, missing + ": no such file"},
+		{[]string{"bounce"}, exitNothing, "no file given"},
+		{[]string{"bounce", "-"}, exitNothing, "-: is empty"},
+		{[]string{"diagnose", "-offline", empty}, exitNothing, empty + ": is empty"},
+		{[]string{"diagnose", "-zone", zone, good}, exitNothing, zone},
+		{[]string{"diagnose", "-zone", missing, good}, exitNothing, missing},
+		{[]string{"diagnose", "-server", "nowhere", good}, exitNothing, "\"nowhere\" is no address"},
+		{[]string{"diagnose", "-ip", "1.2.3", "-reply", "550 no"}, exitNothing, "-ip: \"1.2.3\" is no address"},
+		{[]string{"diagnose", "-now", "soon", "-reply", "550 no"}, exitNothing, "-now: \"soon\" is no time"},
+		{[]string{"diagnose", "-control", "me", "-reply", "550 no"}, exitNothing, "-control"},
+		{[]string{"diagnose", "-own-address", "me", "-reply", "550 no"}, exitNothing, "-own-address"},
+		{[]string{"diagnose", "-bounced", "then", "-reply", "550 no"}, exitNothing, "-bounced"},
+		{[]string{"diagnose", "-message", missing, "-reply", "550 no"}, exitNothing, missing},
+		{[]string{"diagnose", "-reply", "550 no", good}, exitNothing, "exclude each other"},
+		{[]string{"diagnose", "-zone", good, "-server", "127.0.0.1", good}, exitNothing, "exclude each other"},
+		{[]string{"diagnose", "-colour"}, exitNothing, "colour"},
+		{[]string{"dnsbl"}, exitNothing, "no address or domain given"},
+		{[]string{"dnsbl", "-offline", "198.51.100.300"}, exitNothing, "198.51.100.300"},
+		{[]string{"dnsbl", "-offline", "-lists", empty, "198.51.100.3"}, exitNothing, "holds no zone"},
+		{[]string{"dnsbl", "-offline", "-lists", missing, "198.51.100.3"}, exitNothing, missing},
+	} {
+		out, errOut, status := command(t, "", tt.args...)
+		if status != tt.status || !strings.Contains(errOut, tt.want) {
+			t.Errorf("%v: status %d, %q; want %d, %q", tt.args, status, errOut, tt.status, tt.want)
+		}
+		if first, rest, _ := strings.Cut(errOut, "\n"); !strings.HasPrefix(first, "rebound: ") || strings.Count(rest, "\n") > 1 {
+			t.Errorf("%v: standard error is %q", tt.args, errOut)
+		}
+		if status == exitDone && !strings.Contains(out, "anna@recipient.example") {
+			t.Errorf("%v: the good file was not done: %s", tt.args, out)
+		}
+	}
+}
+
+func TestLargeBounce(t *testing.T) {
+	big := file(t, "big.eml", string(demoBounce)+strings.Repeat("x", 40<<20))
+	out, _, status := command(t, "", "diagnose", "-offline", big)
+	if status != exitDone || !strings.Contains(out, "Not read: what lies beyond 32 MiB.") {
+		t.Errorf("status %d\n%s", status, out)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for _, args := range [][]string{{"-h"}, {"diagnose", "-h"}, {"bounce", "-h"}, {"dnsbl", "-h"}, {"-version"}} {
+		out, errOut, status := command(t, "", args...)
+		if status != exitDone || errOut != "" || !strings.Contains(out, "rebound") {
+			t.Errorf("%v: status %d, %q, %q", args, status, out, errOut)
+		}
+	}
+}

@@ -75,14 +75,16 @@ func leadingCodes(s string) (int, Code) {
 	return code, c
 }
 
-// withoutCodes removes the codes that begin a continuation line.
+// withoutCodes removes the codes that begin a continuation line: both, or the
+// enhanced one alone, as net/textproto hands lines on.
 func withoutCodes(line string, code int, enhanced Code) string {
-	if code == 0 || len(line) < 3 || line[:3] != strconv.Itoa(code) || len(line) > 3 && line[3] != ' ' && line[3] != '-' {
-		return line
+	if code > 0 && len(line) >= 3 && line[:3] == strconv.Itoa(code) && (len(line) == 3 || line[3] == ' ' || line[3] == '-') {
+		line = strings.TrimLeft(line[3:], " -")
 	}
-	line = strings.TrimLeft(line[3:], " -")
 	if enhanced != (Code{}) {
-		line = strings.TrimPrefix(line, enhanced.String())
+		if rest, ok := strings.CutPrefix(line, enhanced.String()); ok && (rest == "" || rest[0] == ' ') {
+			line = rest
+		}
 	}
 	return strings.TrimSpace(line)
 }

@@ -2,6 +2,7 @@ package rebound
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -30,12 +31,12 @@ type causeRow struct {
 // compare.
 func causeRows() []causeRow {
 	return []causeRow{
-		{bounce.UnknownRecipient, OfRecipient, "the address {addr} does not exist", nil, "", ""},
-		{bounce.RecipientSyntax, OfRecipient, "the address {addr} is malformed", nil, "", ""},
+		{bounce.UnknownRecipient, OfRecipient, "{addr} does not exist", nil, "", ""},
+		{bounce.RecipientSyntax, OfRecipient, "{addr} is malformed", nil, "", ""},
 		{bounce.UnknownDomain, OfRecipient, "the domain {domain} takes no mail", (*run).compareDomain, "", ""},
-		{bounce.MailboxDisabled, OfRecipient, "the mailbox {addr} is switched off", nil, "", ""},
-		{bounce.Moved, OfRecipient, "the mailbox {addr} has moved", nil, "", ""},
-		{bounce.MailboxFull, OfRecipient, "the mailbox {addr} is full", nil, "", ""},
+		{bounce.MailboxDisabled, OfRecipient, "the mailbox of {addr} is switched off", nil, "", ""},
+		{bounce.Moved, OfRecipient, "the mailbox of {addr} has moved", nil, "", ""},
+		{bounce.MailboxFull, OfRecipient, "the mailbox of {addr} is full", nil, "", ""},
 		{bounce.MessageTooBig, OfSender, "the mail is bigger than the receiver allows", nil, "", ""},
 		{bounce.TooManyRecipients, OfSender, "one mail had more recipients than the receiver allows", nil, "", ""},
 		{bounce.SpamContent, OfSender, "the receiver's filter takes the mail for spam", nil, "campaign", "the content is changed"},
@@ -68,9 +69,9 @@ func causeRows() []causeRow {
 		{bounce.AuthRequired, OfSender, "the relay wants a login before it takes mail", nil, "", ""},
 		{bounce.AuthFailed, OfSender, "the login at the relay was refused", nil, "stream", "the login works"},
 		{bounce.AccountSuspended, OfSender, "the sending account is suspended", nil, "stream", "the account is open again"},
-		{bounce.Network, OfReceiver, "no connection to the receiving server, or it broke", nil, "", ""},
-		{bounce.DNSFailure, OfReceiver, "a DNS look-up on the way failed for now", (*run).compareDomain, "", ""},
-		{bounce.TLS, OfReceiver, "the encrypted connection could not be made", nil, "", ""},
+		{bounce.Network, NotTold, "no connection to the next server, or it broke", nil, "", ""},
+		{bounce.DNSFailure, NotTold, "a DNS look-up on the way failed", (*run).compareDomain, "", ""},
+		{bounce.TLS, NotTold, "the encrypted connection could not be made", (*run).compareTLS, "", ""},
 		{bounce.Loop, OfReceiver, "the mail went round in a loop", nil, "", ""},
 		{bounce.EAI, OfSender, "the next server cannot take an international address", nil, "", ""},
 		{bounce.Protocol, OfSender, "the SMTP dialogue went wrong", nil, "", ""},
@@ -128,7 +129,7 @@ func (r *run) nothingRefused() string {
 
 // add appends a cause; one of the same kind is merged into the first.
 func (r *run) add(c Cause) {
-	c.Summary = r.fill(c.Summary)
+	c.Summary = r.fillFor(c, c.Summary)
 	for i := range r.out.Causes {
 		if old := &r.out.Causes[i]; old.Kind == c.Kind && old.Fault == c.Fault {
 			old.Evidence = append(old.Evidence, c.Evidence...)
@@ -139,12 +140,21 @@ func (r *run) add(c Cause) {
 }
 
 // fill puts the facts into a text.
-func (r *run) fill(text string) string {
-	or := func(value, instead string) string {
-		if value == "" {
-			return instead
-		}
-		return value
+func (r *run) fill(text string) string { return r.fillFor(Cause{}, text) }
+
+// fillFor puts the facts into a text about a cause: the address is that of whom
+// the cause concerns.
+func (r *run) fillFor(c Cause, text string) string {
+	addr, host := r.facts.Recipient.Value, r.facts.Refuser.Value
+	if c.rec != nil && c.rec.Address != "" {
+		addr, host = c.rec.Address, c.rec.RemoteMTA
+	}
+	domain := ""
+	if strings.Contains(addr, "@") {
+		domain = domainOf(addr)
+	}
+	if c.count > 1 {
+		addr = fmt.Sprintf("%s and %d more", addr, c.count-1)
 	}
 	ip := "the sending address"
 	if r.facts.IP.Value.IsValid() {
@@ -152,26 +162,29 @@ func (r *run) fill(text string) string {
 	}
 	return strings.NewReplacer(
 		"{ip}", ip,
-		"{addr}", or(r.facts.Recipient.Value, "of the recipient"),
-		"{domain}", or(r.recipientDomain(), "the recipient's domain"),
-		"{from}", or(domainOf(r.facts.From.Value), "the From domain"),
-		"{host}", or(r.facts.Refuser.Value, "the refusing server"),
+		"{addr}", or(addr, "the recipient's address"),
+		"{domain}", or(domain, "the recipient's domain"),
+		"{from}", or(domainOf(r.facts.From.Value), domainOf(r.facts.MailFrom.Value), "the From domain"),
+		"{host}", or(host, "the refusing server"),
 		"{server}", r.server(),
 		"{esp}", r.service(),
 	).Replace(text)
 }
 
-func (r *run) recipientDomain() string {
-	if !strings.Contains(r.facts.Recipient.Value, "@") {
-		return ""
+// or returns the first text that is not empty.
+func or(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
 	}
-	return domainOf(r.facts.Recipient.Value)
+	return ""
 }
 
 // stated is the cause that a statement gives.
 func (r *run) stated(s statement) Cause {
 	row := rowOf(s.reason)
-	c := Cause{Kind: row.kind, Certainty: s.rec.Certainty, State: NotCheckable, Fault: row.fault, Summary: row.summary, Source: s.rec.Because.Source}
+	c := Cause{Kind: row.kind, Certainty: s.rec.Certainty, State: NotCheckable, Fault: row.fault, Summary: row.summary, Source: s.rec.Because.Source, rec: s.rec, count: s.count}
 	c.Evidence = replyEvidence(s.rec)
 	if r.control() == Shared && c.Fault == OfSender && ofServer(c.Kind) {
 		c.Fault = OfESP
@@ -181,9 +194,6 @@ func (r *run) stated(s statement) Cause {
 	}
 	if c.Kind == bounce.Misconfigured && c.Detail == "" {
 		c.Detail = s.rec.Because.Says
-	}
-	if s.count > 1 {
-		c.Detail = strings.TrimSpace(fmt.Sprintf("%s It concerns %d recipients.", c.Detail, s.count))
 	}
 	if s.rec.Expired && c.Kind != bounce.Expired {
 		c.Detail = strings.TrimSpace(c.Detail + " It was tried until its time ran out; this is what stood in the way.")
@@ -265,6 +275,11 @@ func (r *run) compareListing(s statement, c *Cause) {
 	if s.reason == bounce.DomainListed {
 		results = r.findings.domainLists
 	}
+	if internal := privateItem(s.rec); internal != "" {
+		c.Fault = NotTold
+		c.Detail = fmt.Sprintf("The reply names %s, a private address, which no list can hold: a relay inside the receiver's network, or one of your own, was asked about.", internal)
+		return
+	}
 	if len(s.names) > 0 {
 		c.Summary = strings.Replace(c.Summary, "a block list", s.names[0], 1)
 	}
@@ -292,6 +307,19 @@ func (r *run) compareListing(s statement, c *Cause) {
 	}
 }
 
+// privateItem returns the private address that a reply says is listed, or "".
+func privateItem(rec *bounce.Recipient) string {
+	for _, m := range rec.Mentions {
+		if m.Kind != bounce.MentionList || m.Lists != "ip" {
+			continue
+		}
+		if addr, err := netip.ParseAddr(m.Item); err == nil && !routable(addr) {
+			return m.Item
+		}
+	}
+	return ""
+}
+
 // better orders the states of several named lists: a confirmed one decides.
 func better(a, b State) bool {
 	order := map[State]int{Confirmed: 5, Contradicted: 4, NotAsked: 3, Cleared: 2, NotCheckable: 1}
@@ -314,7 +342,7 @@ func (r *run) compareList(st listState, c *Cause) (State, string) {
 	res := st.result
 	c.Evidence = append(c.Evidence, dns(res.Answer)...)
 	if res.List != l {
-		name += ", now part of " + res.List.Name + ","
+		name += ", part of " + res.List.Name + ","
 	}
 	switch res.Status {
 	case dnsbl.Listed:
@@ -324,6 +352,9 @@ func (r *run) compareList(st listState, c *Cause) (State, string) {
 		}
 		return Confirmed, text
 	case dnsbl.NotListed:
+		if !res.Proven {
+			return NotAsked, fmt.Sprintf("%s gives no entry for %s now; it has no test entry by which to tell that it is in order.", name, res.Target)
+		}
 		now := *c
 		r.gone(&now, res.Answer.TTL,
 			fmt.Sprintf("%s has no entry for %s any more.", name, res.Target),
@@ -350,8 +381,8 @@ func (r *run) byNature(s statement, c *Cause, results []dnsbl.Result) {
 		}
 		switch {
 		case st.result.Has(dnsbl.Policy) && !st.result.Has(dnsbl.Spam) && !st.result.Has(dnsbl.Exploit):
-			c.Kind, c.Summary = bounce.DynamicIP, fmt.Sprintf("{ip} is in a range whose owner says that it should not send mail directly (%s)", st.part.Name)
-			c.Detail += " That is policy: it says nothing of what you sent."
+			c.Kind, c.Summary = bounce.DynamicIP, fmt.Sprintf("{ip} is in a range that should not send mail directly (%s)", st.part.Name)
+			c.Detail += " That is policy of the range's owner: it says nothing of what you sent."
 		case st.result.Has(dnsbl.PTR):
 			c.Kind, c.Summary = bounce.PTR, fmt.Sprintf("{ip} is on %s for its reverse DNS", st.part.Name)
 		default:
@@ -450,7 +481,7 @@ func (r *run) compareHELO(_ statement, c *Cause) {
 
 func (r *run) compareDomain(s statement, c *Cause) {
 	c.State = NotAsked
-	d := r.findings.destination
+	d := r.destination(s.rec)
 	if d == nil {
 		return
 	}
@@ -467,9 +498,17 @@ func (r *run) compareDomain(s statement, c *Cause) {
 	}
 }
 
-func (r *run) compareRelay(_ statement, c *Cause) {
+// compareTLS: a server that asks for TLS in a reply is in its right; a handshake
+// that failed is nobody's fault that can be told.
+func (r *run) compareTLS(s statement, c *Cause) {
+	if s.rec.Reply.Code > 0 {
+		c.Fault, c.Summary = OfSender, "the receiver takes this mail over an encrypted connection alone"
+	}
+}
+
+func (r *run) compareRelay(s statement, c *Cause) {
 	c.State = NotAsked
-	d := r.findings.destination
+	d := r.destination(s.rec)
 	if d == nil || d.InMX == NotKnown {
 		c.Detail = "Whether the refusing server is a mail server of the recipient's domain could not be told."
 		return
@@ -504,6 +543,9 @@ func (r *run) complaint() Cause {
 	a := r.report.Complaint
 	c := Cause{Kind: bounce.Complaint, Certainty: bounce.Certain, State: NotCheckable, Fault: OfRecipient, Summary: rowOf(bounce.Complaint).summary, Source: "RFC 5965"}
 	c.Evidence = []finding.Evidence{{Kind: finding.KindMessage, Source: "feedback report", Text: "Feedback-Type: " + a.Type}}
+	if a.Type == "not-spam" {
+		c.Kind, c.Fault, c.Summary = NotABounce, OfNobody, "the recipient says that the mail is no spam: the opposite of a complaint"
+	}
 	if o := r.report.Original; o != nil && o.MessageID != "" {
 		c.Detail = fmt.Sprintf("It is about message %s, \"%s\".", o.MessageID, o.Subject)
 	}

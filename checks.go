@@ -35,10 +35,10 @@ var checks = []checker{
 
 // results are what the checks found, each check writing a field of its own.
 type results struct {
-	ipLists     []dnsbl.Result
-	domainLists []dnsbl.Result
-	reverse     *iprev.Result
-	destination *Destination
+	ipLists      []dnsbl.Result
+	domainLists  []dnsbl.Result
+	reverse      *iprev.Result
+	destinations []*Destination
 }
 
 // check runs the checks side by side, under one limit of time. Their order in
@@ -108,12 +108,19 @@ func aboutDestination(r *run) string {
 		return notYourMail
 	}
 	for _, s := range r.statements {
-		switch s.reason.Category() {
-		case bounce.BadRecipient, bounce.BadDomain, bounce.Relaying, bounce.Transport, bounce.MailboxInactive, bounce.ExpiredInQueue, bounce.Unclassified:
+		if s.aboutDestination() {
 			return ""
 		}
 	}
 	return "the refusal has nothing to do with where the mail was sent"
+}
+
+func (s *statement) aboutDestination() bool {
+	switch s.reason.Category() {
+	case bounce.BadRecipient, bounce.BadDomain, bounce.Relaying, bounce.Transport, bounce.MailboxInactive, bounce.ExpiredInQueue, bounce.Unclassified:
+		return true
+	}
+	return false
 }
 
 func needIP(r *run) string {
@@ -131,10 +138,30 @@ func needDomains(r *run) string {
 }
 
 func needRecipient(r *run) string {
-	if strings.Contains(r.facts.Recipient.Value, "@") {
+	if len(r.destinationsToAsk()) > 0 {
 		return ""
 	}
 	return "no recipient is known"
+}
+
+// maxDestinations bounds the recipients' domains that one diagnosis looks up.
+const maxDestinations = 10
+
+// destinationsToAsk are the recipients of statements for which it matters where
+// their mail goes, one for each domain.
+func (r *run) destinationsToAsk() []bounce.Recipient {
+	var list []bounce.Recipient
+	for _, s := range r.statements {
+		rec := *s.rec
+		if rec.Address == "" {
+			rec.Address, rec.RemoteMTA = r.facts.Recipient.Value, r.facts.Refuser.Value
+		}
+		known := slices.ContainsFunc(list, func(other bounce.Recipient) bool { return domainOf(other.Address) == domainOf(rec.Address) })
+		if s.aboutDestination() && strings.Contains(rec.Address, "@") && !known && len(list) < maxDestinations {
+			list = append(list, rec)
+		}
+	}
+	return list
 }
 
 // domains are those by which lists know the sender: of the author, the envelope,
@@ -259,13 +286,18 @@ func checkReverse(ctx context.Context, r *run) (finding.Outcome, string, []findi
 }
 
 func checkRecipient(ctx context.Context, r *run) (finding.Outcome, string, []finding.Finding) {
-	domain, err := resolve.Name(domainOf(r.facts.Recipient.Value))
-	if err != nil {
-		return finding.Found, "the recipient's domain cannot exist in DNS", nil
+	var findings []finding.Finding
+	for _, rec := range r.destinationsToAsk() {
+		domain, err := resolve.Name(domainOf(rec.Address))
+		if err != nil {
+			findings = append(findings, finding.Finding{Code: "recipient.no-name", Outcome: finding.Found, Severity: finding.Critical, Subject: rec.Address, Fact: "The recipient's domain cannot exist in DNS.", Source: "RFC 1035, section 2.3.4"})
+			continue
+		}
+		d := checkDestination(ctx, r.resolver, domain, rec.RemoteMTA)
+		r.findings.destinations = append(r.findings.destinations, d)
+		findings = append(findings, d.finding())
 	}
-	d := checkDestination(ctx, r.resolver, domain, r.facts.Refuser.Value)
-	r.findings.destination = d
-	return worst([]finding.Finding{d.finding()})
+	return worst(findings)
 }
 
 // worst takes the outcome and the words of the gravest finding.

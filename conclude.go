@@ -15,23 +15,13 @@ func (r *run) conclude() *Diagnosis {
 	d := r.out
 	d.Schema = Schema
 	d.Recipients, d.Facts, d.RefusedIP = r.report.Recipients, r.facts, r.facts.IP.Value
-	d.Listings, d.DomainListings, d.Reverse, d.Destination = r.findings.ipLists, r.findings.domainLists, r.findings.reverse, r.findings.destination
+	d.Listings, d.DomainListings, d.Reverse, d.Destinations = r.findings.ipLists, r.findings.domainLists, r.findings.reverse, r.findings.destinations
 	d.DNS = r.resolver.Answers()
 	top := d.Causes[0]
 	d.Fault, d.Response = top.Fault, r.response(top)
 	d.Hold = r.holdOf(top)
 	d.RetryAfter = Duration(r.retryAfter(top))
-	d.Suppress = []string{}
-	if top.Kind != NotYours {
-		for _, rec := range d.Recipients {
-			if rec.Suppress && rec.Address != "" {
-				d.Suppress = append(d.Suppress, rec.Address)
-			}
-		}
-		if r.main().Suppress && r.main().Address == "" && r.Recipient != "" {
-			d.Suppress = append(d.Suppress, r.Recipient)
-		}
-	}
+	d.Suppress = r.suppress()
 	for _, o := range r.report.Omitted {
 		r.note("Not read: " + o + ".")
 	}
@@ -41,6 +31,28 @@ func (r *run) conclude() *Diagnosis {
 	d.Headline = r.headline(top)
 	nonNil(d)
 	return d
+}
+
+// suppress lists the addresses not to mail again: those that package bounce
+// blames, but for a refusal that DNS contradicts now.
+func (r *run) suppress() []string {
+	list := []string{}
+	if r.foreign != nil {
+		return list
+	}
+	refuted := map[string]bool{}
+	for _, c := range r.out.Causes {
+		if c.Kind == bounce.UnknownDomain && c.State == Contradicted && c.rec != nil {
+			refuted[domainOf(or(c.rec.Address, r.facts.Recipient.Value))] = true
+		}
+	}
+	for _, rec := range r.report.Recipients {
+		address := or(rec.Address, r.facts.Recipient.Value)
+		if rec.Suppress && address != "" && !(rec.Reason == bounce.UnknownDomain && refuted[domainOf(address)]) {
+			list = append(list, address)
+		}
+	}
+	return list
 }
 
 // nonNil makes JSON write [] where nothing is.
@@ -75,14 +87,18 @@ func (r *run) headline(top Cause) Headline {
 }
 
 // line fits a text into a line of the headline.
-func line(s string) string {
-	s = Plain(s)
-	if utf8.RuneCountInString(s) <= maxHeadline-headlineLabel {
+func line(s string) string { return clip(Plain(s), maxHeadline-headlineLabel) }
+
+// clip cuts a text at n characters, the last of them "…" where it was longer.
+func clip(s string, n int) string {
+	if utf8.RuneCountInString(s) <= n {
 		return s
 	}
-	runes := []rune(s)
-	return strings.TrimRight(string(runes[:maxHeadline-headlineLabel-1]), " ,;:") + "…"
+	return strings.TrimRight(string([]rune(s)[:max(n-1, 0)]), " ,;:") + "…"
 }
+
+// fits reports whether a text fits into a line of the headline.
+func fits(s string) bool { return utf8.RuneCountInString(s) <= maxHeadline-headlineLabel }
 
 func (r *run) who() string {
 	rec := r.main()
@@ -94,29 +110,44 @@ func (r *run) who() string {
 	}
 	host := r.facts.Refuser.Value
 	if host == "" {
-		host = bounce.ProviderName(r.facts.Provider)
+		host, _, _ = strings.Cut(bounce.ProviderName(r.facts.Provider), " (")
 	}
 	if host == "" {
 		host = "The receiving server"
 	}
-	verb := "refused"
-	if rec.Action == bounce.Delayed {
-		verb = "has not taken yet"
+	verb := " refused mail"
+	switch {
+	case rec.Reason == bounce.Suppressed:
+		host, verb = "Your sending service", " did not send mail"
+	case rec.Reply.Code == 0 && (rec.Category == bounce.Transport || rec.Category == bounce.BadDomain || rec.Category == bounce.ExpiredInQueue):
+		host, verb = "No server", " took mail"
 	}
-	text := host + " " + verb + " mail" + from(r)
+	switch {
+	case rec.Action == bounce.Delayed && host == "No server":
+		verb = " has taken mail yet"
+	case rec.Action == bounce.Delayed:
+		verb = " has not yet taken mail"
+	}
+	to, final := "", ""
 	if r.facts.Recipient.Value != "" {
-		text += " to " + r.facts.Recipient.Value
+		to = " to " + r.facts.Recipient.Value
 	}
 	if n := len(r.report.Recipients); n > 1 {
-		text += fmt.Sprintf(" and %d more", n-1)
+		to += fmt.Sprintf(" and %d more", n-1)
 	}
 	switch rec.Permanence {
 	case bounce.Permanent:
-		text += ": final"
+		final = ": final"
 	case bounce.Temporary:
-		text += ": for now"
+		final = ": for now"
 	}
-	return text + "."
+	if text := host + verb + from(r) + to + final + "."; fits(text) {
+		return text
+	}
+	if text := host + verb + to + final + "."; fits(text) {
+		return text
+	}
+	return host + verb + from(r) + final + "."
 }
 
 func from(r *run) string {
@@ -131,23 +162,24 @@ func (r *run) why(top Cause) string {
 		OfSender: "the sender's fault", OfRecipient: "on the recipient's side", OfReceiver: "the receiving system's fault", OfESP: "the sending service's to solve",
 		OfForwarder: "a forwarder's fault", OfListOperator: "the list operator's fault", OfNobody: "nobody's fault",
 	}[top.Fault]
-	text := Capital(top.Summary)
+	end := ""
 	if fault != "" {
-		text += "; " + fault
+		end = "; " + fault
 	}
 	switch top.State {
 	case Confirmed:
-		text += "; " + string(top.Certainty) + ", and seen now"
+		end += "; " + string(top.Certainty) + ", and seen now"
 	case Cleared:
-		text += "; gone now"
+		end += "; gone now"
 	case Contradicted:
-		text += "; not seen now"
+		end += "; not seen now"
 	default:
 		if top.Certainty != bounce.Unsure && top.Certainty != "" {
-			text += "; " + string(top.Certainty)
+			end += "; " + string(top.Certainty)
 		}
 	}
-	return text + "."
+	end += "."
+	return clip(Plain(Capital(top.Summary)), maxHeadline-headlineLabel-utf8.RuneCountInString(end)) + end
 }
 
 func (r *run) they() string {
@@ -165,13 +197,16 @@ func (r *run) do() string {
 	who := Capital(s.Who)
 	text := who + ": " + strings.TrimSuffix(s.What, ".")
 	if s.Record != nil && s.Record.New != "" {
-		text = who + ": " + s.Action + " " + s.Record.String()
+		verb := s.Action
+		if verb == finding.Request {
+			verb = "ask the provider for"
+		}
+		text = who + ": " + verb + " " + s.Record.String()
 	} else if s.URL != "" {
 		room := maxHeadline - headlineLabel - len(s.URL) - 1
-		if room > 30 && utf8.RuneCountInString(text) > room {
-			text = string([]rune(text)[:room-1]) + "…"
+		if room > 30 {
+			return clip(text, room) + " " + s.URL
 		}
-		return text + " " + s.URL
 	}
 	return strings.TrimSuffix(text, ".") + "."
 }
@@ -201,7 +236,7 @@ func (r *run) keep(top Cause) string {
 		parts = append(parts, "The server tries until "+until.UTC().Format("2 January 15:04 MST")+".")
 	}
 	if open := r.open(); open != "" {
-		parts = append(parts, "Not told: "+open+".")
+		parts = append(parts, "Could not tell: "+open+".")
 	}
 	return strings.Join(parts, " ")
 }

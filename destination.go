@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/rebound-mail/rebound/bounce"
 	"github.com/rebound-mail/rebound/finding"
 	"github.com/rebound-mail/rebound/resolve"
 )
@@ -99,6 +100,20 @@ func (d *Destination) holds(host string) Tri {
 		}
 	}
 	return No
+}
+
+// destination returns what was found out about the domain of a recipient, or nil.
+func (r *run) destination(rec *bounce.Recipient) *Destination {
+	address := rec.Address
+	if address == "" {
+		address = r.facts.Recipient.Value
+	}
+	for _, d := range r.findings.destinations {
+		if d.Domain == domainOf(address) {
+			return d
+		}
+	}
+	return nil
 }
 
 // finding tells the result in the common words.

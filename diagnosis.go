@@ -38,7 +38,7 @@ type Diagnosis struct {
 	Listings       []dnsbl.Result `json:"-"` // of the refused address
 	DomainListings []dnsbl.Result `json:"-"` // of the sender's domains
 	Reverse        *iprev.Result  `json:"-"`
-	Destination    *Destination   `json:"-"`
+	Destinations   []*Destination `json:"-"`
 }
 
 // A Headline is the answer in five lines of at most 100 columns.
@@ -99,7 +99,9 @@ type Cause struct {
 	Fixes     []finding.Fix      `json:"fixes"`
 	Source    string             `json:"source,omitempty"`
 
-	steps []Step // where the cause itself knows them
+	rec   *bounce.Recipient // whom it concerns first
+	count int               // how many it concerns
+	steps []Step            // where the cause itself knows them
 }
 
 // A Hold says what to stop sending, and until when.

@@ -22,7 +22,7 @@ type Facts struct {
 	IP        Known[netip.Addr] // the address that was refused
 	OtherIP   Known[netip.Addr] // the caller's, where the receiver names another
 	HELO      Known[string]
-	MailFrom  Known[string] // address
+	MailFrom  Known[string] // address, or its domain alone
 	From      Known[string] // the author's address
 	Recipient Known[string]
 	Refuser   Known[string] // the host that refused
@@ -57,8 +57,16 @@ func (r *run) gather() {
 		f.MailFrom = first(f.MailFrom, Known[string]{o.ReturnPath, "the returned mail"})
 		f.Bulk = o.Bulk
 	}
+	for _, leg := range rec.Legs {
+		if leg.Method == "spf" {
+			f.MailFrom = first(f.MailFrom, Known[string]{leg.Domain, "the receiver's SPF verdict"})
+		}
+	}
 	f.Bulk = f.Bulk || header.Get("List-Unsubscribe") != "" || header.Get("List-Id") != ""
-	f.Recipient = first(Known[string]{rec.Address, "the bounce"}, Known[string]{r.Recipient, "the caller"})
+	f.Recipient = first(Known[string]{rec.Address, "the bounce"}, Known[string]{r.Recipient, "the caller"}, Known[string]{named(rec.Reply.Text, r.MailFrom, f.From.Value), "the receiver's reply"})
+	if f.HELO.Value == "" && rec.Reason == bounce.HELO {
+		f.HELO = first(Known[string]{refusedHELO(rec.Reply.Text), "the receiver's reply"})
+	}
 	f.Refuser = first(Known[string]{rec.RemoteMTA, "the bounce"})
 	f.Provider = rec.Provider
 	f.Bounced = r.bouncedAt()
@@ -127,15 +135,47 @@ func (r *run) refusedIP(rec *bounce.Recipient) Known[netip.Addr] {
 	return Known[netip.Addr]{}
 }
 
+// named returns the one address in angle brackets that a reply names, or "": not
+// that of the sender.
+func named(text string, senders ...string) string {
+	open := strings.IndexByte(text, '<')
+	end := strings.IndexByte(text, '>')
+	if open < 0 || end < open || strings.Contains(text[end+1:], "<") {
+		return ""
+	}
+	address := text[open+1 : end]
+	if _, err := mail.ParseAddress(address); err != nil {
+		return ""
+	}
+	for _, s := range senders {
+		if strings.EqualFold(s, address) {
+			return ""
+		}
+	}
+	return address
+}
+
+// refusedHELO returns the name in "<localhost>: Helo command rejected".
+func refusedHELO(text string) string {
+	_, rest, ok := strings.Cut(text, "<")
+	name, after, closed := strings.Cut(rest, ">")
+	if !ok || !closed || strings.Contains(name, "@") || !strings.HasPrefix(strings.ToLower(after), ": helo") {
+		return ""
+	}
+	return name
+}
+
 // ofHost reports whether an address in a text stands behind the name of a host,
-// as in "connect to mx.recipient.example[192.0.2.25]": then it is that host's.
+// as in "connect to mx.recipient.example[192.0.2.25]" or "host mx.recipient.example
+// [192.0.2.25]": then it is that host's.
 func ofHost(text string, start int) bool {
 	if start < 2 || text[start-1] != '[' {
 		return false
 	}
-	before := text[:start-1]
+	before := strings.TrimRight(text[:start-1], " ")
 	word := before[strings.LastIndexByte(before, ' ')+1:]
-	return strings.Contains(word, ".")
+	last := word[strings.LastIndexByte(word, '.')+1:]
+	return last != word && last != "" && (last[0] < '0' || last[0] > '9')
 }
 
 func routable(a netip.Addr) bool {

@@ -9,7 +9,6 @@ import (
 	"github.com/rebound-mail/rebound/bounce"
 	"github.com/rebound-mail/rebound/dnsbl"
 	"github.com/rebound-mail/rebound/finding"
-	"github.com/rebound-mail/rebound/resolve"
 )
 
 // control says who runs the sending server: what the caller stated, else what
@@ -110,7 +109,8 @@ var stepRows = []stepRow{
 	{bounce.AccountSuspended, PhaseAsk, finding.Request, you, "Ask the sending service why the account is suspended, and mend that first.", "", "The account is open."},
 	{bounce.Network, PhaseRetest, finding.Wait, you, "Try again every half hour, for up to five days.", "", "The mail is accepted."},
 	{bounce.DNSFailure, PhaseRetest, finding.Wait, you, "Try again every half hour, for up to five days.", "", "The mail is accepted."},
-	{bounce.TLS, PhaseRetest, finding.Ask, you, "Try again; if it stays so, tell the recipient's postmaster which TLS error was seen.", "", "The mail is accepted."},
+	{bounce.TLS, PhaseRepair, finding.Edit, server, "Let the sending server use STARTTLS (Postfix: smtp_tls_security_level = may), and see which TLS error its log holds.", "", "Its log shows a TLS connection to the receiver."},
+	{bounce.TLS, PhaseRetest, finding.Wait, you, "Then try again; if it stays so, tell the recipient's postmaster which TLS error was seen.", "", "The mail is accepted."},
 	{bounce.Loop, PhaseAsk, finding.Ask, you, "Tell the recipient's postmaster that mail for {addr} is forwarded in a circle.", "", ""},
 	{bounce.EAI, PhaseRepair, finding.Edit, you, "Use an address in ASCII, of the sender or of the recipient, or a relay with SMTPUTF8.", "", "The mail is accepted."},
 	{bounce.Protocol, PhaseRepair, finding.Edit, server, "Look at the SMTP dialogue up to this reply: a command before it was refused or malformed.", "", "The mail is accepted."},
@@ -122,7 +122,7 @@ var stepRows = []stepRow{
 	{bounce.Suppressed, PhaseCleanUp, finding.Ask, you, "Look the address up in the service's suppression list; take it off there only when its owner asks for your mail.", "", ""},
 	{bounce.Complaint, PhaseStop, finding.Remove, you, "Take the recipient off all marketing mail now; do not answer the complaint.", "", "No further marketing mail goes to them."},
 	{bounce.Complaint, PhaseRepair, finding.Ask, you, "Count complaints by campaign and provider: look into it at 0.1 % of the mail, stop the campaign at 0.3 %.", "https://support.google.com/a/answer/81126", ""},
-	{bounce.Compromised, PhaseStop, finding.Edit, server, "Hold the queue of {ip}; let nothing but the mail server reach port 25 outside.", "", "The gateway's log shows no other connection to port 25."},
+	{bounce.Compromised, PhaseStop, finding.Edit, server, "Hold the queue of {ip}; let the mail server alone reach port 25 outside.", "", "The gateway's log shows no other connection to port 25."},
 	{bounce.Compromised, PhaseRepair, finding.Edit, server, "Find the infected machine, open proxy or stolen account behind {ip}; clean it and change the passwords.", "", "No connection to port 25 leaves the network but from the mail server."},
 	{bounce.ReasonUnknown, PhaseAsk, finding.Ask, you, "Ask the recipient's postmaster why, with the whole reply and its time.", "", ""},
 	{NotYours, PhaseAsk, finding.Wait, you, "Ignore it: suppress nobody, and answer nobody. A DMARC policy makes such forgeries rarer.", "", ""},
@@ -198,11 +198,17 @@ func (r *run) steps(c *Cause) []Step {
 	if c.Fault == OfESP && ofServer(c.Kind) {
 		return r.serviceSteps(c)
 	}
+	if c.State == Contradicted && c.Kind == bounce.UnknownDomain {
+		return []Step{{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.fillFor(*c, "Send again to {addr}: DNS holds a mail server for {domain} now."), Verify: "The mail is accepted."}}
+	}
+	if c.Kind == bounce.IPReputation && c.rec != nil && c.rec.Permanence == bounce.Temporary {
+		return r.slowSteps(c)
+	}
 	switch c.Kind {
 	case bounce.IPListed, bounce.DomainListed, bounce.DynamicIP:
 		return r.listSteps(c)
 	case bounce.PTR, bounce.HELO:
-		return r.reverseSteps(c)
+		return append(r.reverseSteps(c), r.requests(c)...)
 	case bounce.RelayDenied:
 		return r.relaySteps(c)
 	}
@@ -213,15 +219,15 @@ func (r *run) steps(c *Cause) []Step {
 			steps = append(steps, r.step(row, c))
 		}
 	}
-	if c.Kind == bounce.UnknownDomain || c.Kind == bounce.UnknownRecipient {
-		steps = append(steps, r.meant()...)
+	if c.rec != nil && (c.Kind == bounce.UnknownDomain || c.Kind == bounce.UnknownRecipient) {
+		steps = append(steps, r.meant(c.rec)...)
 	}
 	return steps
 }
 
 func (r *run) step(row stepRow, c *Cause) Step {
-	s := Step{Phase: row.phase, Action: row.action, Who: r.fill(row.who), Verify: r.fill(row.verify), URL: row.url}
-	s.What = strings.ReplaceAll(r.fill(row.what), "{mistake}", c.Detail)
+	s := Step{Phase: row.phase, Action: row.action, Who: r.fillFor(*c, row.who), Verify: r.fillFor(*c, row.verify), URL: row.url}
+	s.What = strings.ReplaceAll(r.fillFor(*c, row.what), "{mistake}", c.Detail)
 	if s.URL == "{page}" {
 		s.URL = r.page()
 	}
@@ -239,13 +245,13 @@ func (r *run) page() string {
 }
 
 // meant asks about a well-known domain that is one slip away.
-func (r *run) meant() []Step {
-	d := r.findings.destination
+func (r *run) meant(rec *bounce.Recipient) []Step {
+	d := r.destination(rec)
 	if d == nil || d.Meant == "" {
 		return nil
 	}
-	local, _, _ := strings.Cut(r.facts.Recipient.Value, "@")
-	return []Step{{Phase: PhaseCleanUp, Action: finding.Ask, Who: you, What: fmt.Sprintf("Ask whether %s@%s was meant: %s is one letter away.", local, d.Meant, d.Domain)}}
+	local, _, _ := strings.Cut(or(rec.Address, r.facts.Recipient.Value), "@")
+	return []Step{{Phase: PhaseCleanUp, Action: finding.Ask, Who: you, What: fmt.Sprintf("Ask whether %s@%s was meant: %s is one slip away.", local, d.Meant, d.Domain)}}
 }
 
 // fromFixes turns the fixes of a finding into steps of whoever runs the server.
@@ -280,9 +286,22 @@ func (r *run) serviceSteps(c *Cause) []Step {
 	return append(steps, Step{Phase: PhaseCleanUp, Action: finding.Ask, Who: you, What: "Look at your own complaints and old addresses: the neighbour who caused it may be you."})
 }
 
+// slowSteps are for a receiver that puts mail off for what it thinks of the
+// address: it opens by itself when less comes.
+func (r *run) slowSteps(c *Cause) []Step {
+	return []Step{
+		{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: r.fillFor(*c, "Send less from {ip} to this receiver, to people who read your mail first, and look for complaints and old addresses.")},
+		{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: "Try again in some hours; the receiver opens by itself.", Verify: "The mail is accepted."},
+		{Phase: PhaseRetest, Action: finding.Request, Who: r.server(), What: "If it stays so for days, ask the receiver to look at it.", URL: r.page()},
+	}
+}
+
 // listSteps are the steps of the lists that hold an entry, or may: first the
 // cause, then the request, list by list.
 func (r *run) listSteps(c *Cause) []Step {
+	if c.rec != nil && privateItem(c.rec) != "" {
+		return []Step{{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: "See which server wrote the reply: if it is a relay of yours, let it not ask lists about its own network; if it is the receiver's, tell its postmaster."}}
+	}
 	var steps []Step
 	results := r.findings.ipLists
 	item := ""
@@ -314,6 +333,22 @@ func (r *run) listSteps(c *Cause) []Step {
 	}
 	if len(steps) == 0 {
 		steps = append(steps, Step{Phase: PhaseAsk, Action: finding.Ask, Who: r.server(), What: r.fill("Follow the page that the reply names, or ask the recipient's postmaster which list holds {ip}."), URL: r.page()})
+	}
+	return steps
+}
+
+// requests are the removals to ask for after a repair, where lists tell of it.
+func (r *run) requests(c *Cause) []Step {
+	var steps []Step
+	for _, s := range r.statements {
+		if s.reason != bounce.IPListed || c.State != Confirmed {
+			continue
+		}
+		for _, step := range r.listSteps(c) {
+			if step.Phase == PhaseDelist {
+				steps = append(steps, step)
+			}
+		}
 	}
 	return steps
 }
@@ -358,9 +393,9 @@ func (r *run) reverseSteps(c *Cause) []Step {
 	if rev == nil || c.State == Contradicted {
 		return []Step{{Phase: PhaseRetest, Action: finding.Ask, Who: r.server(), What: r.fill("Send one test to {addr}; if it is refused again, ask the receiver what it sees."), Verify: "The receiver accepts it."}}
 	}
-	var steps []Step
+	var steps, first []Step
 	if r.facts.IP.Value.Is6() && c.Kind == bounce.PTR {
-		steps = append(steps, Step{Phase: PhaseStop, Action: finding.Edit, Who: r.server(), What: "Until the record is there, send over IPv4 alone (Postfix: smtp_address_preference = ipv4).", Verify: "Received lines show an IPv4 address."})
+		first = append(first, Step{Phase: PhaseStop, Action: finding.Edit, Who: r.server(), What: "Until the record is there, send over IPv4 alone (Postfix: smtp_address_preference = ipv4).", Verify: "Received lines show an IPv4 address."})
 	}
 	for _, f := range rev.Findings() {
 		if f.Outcome == finding.Found && strings.HasPrefix(f.Code, "helo.") == (c.Kind == bounce.HELO) {
@@ -368,9 +403,12 @@ func (r *run) reverseSteps(c *Cause) []Step {
 		}
 	}
 	if len(steps) == 0 {
-		return []Step{{Phase: PhaseRepair, Action: finding.Request, Who: r.server(), What: r.fill("Have the provider of {ip} set a PTR record that names the mail server, and greet with that name."), Record: &finding.Record{Name: resolve.Reverse(r.facts.IP.Value), Type: "PTR"}, Verify: "The PTR name resolves back to the address."}}
+		steps = []Step{{Phase: PhaseRepair, Action: finding.Request, Who: r.server(), What: r.fill("Have the provider of {ip} set a PTR record that names the mail server, and greet with that name."), Verify: "The PTR name resolves back to the address."}}
+		if c.Kind == bounce.HELO {
+			steps = []Step{{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: r.fill("Set the HELO name of the mail server to a full host name that resolves to {ip} (Postfix: smtp_helo_name)."), Verify: "The receiver accepts a test mail."}}
+		}
 	}
-	return steps
+	return append(first, steps...)
 }
 
 func (r *run) relaySteps(c *Cause) []Step {
@@ -386,6 +424,8 @@ func (r *run) relaySteps(c *Cause) []Step {
 func (r *run) holdOf(c Cause) *Hold {
 	row := rowOf(c.Kind)
 	switch {
+	case c.Kind == bounce.IPReputation && r.main().Permanence == bounce.Temporary:
+		return nil
 	case row.hold == "" || c.State == Cleared || c.State == Contradicted || c.State == Unstated || c.Fault == OfESP || c.Fault == OfReceiver:
 		return nil
 	case c.Kind == bounce.IPListed && c.State != Confirmed:
@@ -394,7 +434,7 @@ func (r *run) holdOf(c Cause) *Hold {
 	what := map[string]string{
 		"ip":       "mail from {ip}",
 		"receiver": "mail from {ip} to this receiver",
-		"stream":   "mail with this sender by this way",
+		"stream":   "mail of this sender by this way",
 		"campaign": "this mailing",
 	}[row.hold]
 	return &Hold{Scope: row.hold, What: r.fill(what), Until: row.until}
@@ -424,7 +464,7 @@ func (r *run) response(c Cause) bounce.Response {
 	switch {
 	case c.Kind == NotYours || c.Kind == NotABounce:
 		return bounce.Ignore
-	case c.State == Cleared || c.State == Contradicted && c.Kind.Category() == bounce.Listed:
+	case c.State == Cleared || c.State == Contradicted && (c.Kind.Category() == bounce.Listed || c.Kind == bounce.UnknownDomain):
 		return bounce.Retry
 	case c.Fault == OfESP && ofServer(c.Kind):
 		return bounce.Retry

@@ -2,6 +2,7 @@ package rebound
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/rebound-mail/rebound/bounce"
@@ -45,6 +46,7 @@ func (r *run) state() {
 				s.lists = append(s.lists, r.listNamed(m.Value))
 			}
 		}
+		s.dropWholes()
 		group := &other
 		if !rec.Reason.OfAddress() && rec.Reason != bounce.MailboxFull {
 			group = &sender
@@ -56,6 +58,20 @@ func (r *run) state() {
 		}
 	}
 	r.statements = append(sender, other...)
+}
+
+// dropWholes removes a list that is named beside one of its parts: a page of
+// SpamRATS and the zone noptr.spamrats.com are one mention.
+func (s *statement) dropWholes() {
+	for i := len(s.lists) - 1; i >= 0; i-- {
+		for _, part := range s.lists {
+			if s.lists[i] != nil && part != nil && part.PartOf == s.lists[i].ID {
+				s.lists = slices.Delete(s.lists, i, i+1)
+				s.names = slices.Delete(s.names, i, i+1)
+				break
+			}
+		}
+	}
 }
 
 func (r *run) listNamed(value string) *dnsbl.List {

@@ -210,7 +210,7 @@ func (r *Rules) judge(rec *Recipient, quoted, around string) {
 		// The reporting server speaks for itself.
 		rec.Reply.Enhanced = codeIn(rec.Reply.Text, 0)
 	}
-	q := question{reply: rec.Reply, reported: rec.ReportedStatus, host: rec.RemoteMTA, stage: rec.Stage, context: context}
+	q := question{reply: rec.Reply, reported: rec.ReportedStatus, host: rec.RemoteMTA, stage: rec.Stage, context: outer}
 	v := r.decide(q)
 	rec.Status = chooseStatus(rec.Reply, rec.ReportedStatus)
 	rec.Reason, rec.Because, rec.Certainty = v.reason, v.because, v.certainty
@@ -243,7 +243,7 @@ func (rec *Recipient) conclude(stated Permanence) {
 		// section 2.3.3).
 		rec.Permanence = Permanent
 	}
-	rec.Suppress = rec.Action == Failed && rec.Permanence == Permanent && rec.Reason.OfAddress()
+	rec.Suppress = rec.Action == Failed && rec.Permanence == Permanent && rec.Reason.OfAddress() && (rec.Certainty == Certain || rec.Certainty == Likely)
 	switch {
 	case rec.Permanence == NoFailure:
 		rec.Response = Ignore

@@ -116,7 +116,7 @@ var codes = []codeEntry{
 	{1, 7, "malformed sender address", "RFC 3463", SenderUnknown},
 	{1, 8, "the sender's system does not exist or takes no replies", "RFC 3463", SenderUnknown},
 	{1, 9, "relayed to a mailer that reports nothing", "RFC 3886", ""},
-	{1, 10, "the recipient's domain has a null MX", "RFC 7505", UnknownDomain},
+	{1, 10, "the recipient's domain has a null MX", "RFC 7505", ""}, // Exchange means an unknown recipient; reply 556 tells them apart
 	{2, 0, "other mailbox status", "RFC 3463", ""},
 	{2, 1, "the mailbox is disabled", "RFC 3463", MailboxDisabled},
 	{2, 2, "the mailbox is full", "RFC 3463", MailboxFull},

@@ -77,6 +77,35 @@ func (c candidate) beats(other candidate) bool {
 	return c.end-c.start > other.end-other.start
 }
 
+// doubts are words of the sender, of policy and of passing trouble. Where a text
+// that says "no such user" in general terms holds one of them, it may mean
+// something else, and the address stays.
+var doubts = []string{
+	"sender", "spam", "block", "policy", "dmarc", "spf", "dkim", "rate limit", "blacklist", "blocklist", "your ip", "your mail server", "temporar", "maintenance", "try again", "outbound", "sending", "quota", "access denied", " ptr",
+}
+
+// doubtful reports whether something in the text speaks against a fault of the
+// address: a doubtful word beside a generic phrase or a mere code, or beside any
+// wording a block list or another wording that blames the sender.
+func (r *Rules) doubtful(v verdict, q question, s scanned, listed bool) bool {
+	if v.certainty != Certain {
+		return containsAny(lower(q.reply.Text), doubts)
+	}
+	if listed {
+		return true
+	}
+	for _, c := range s.hits {
+		if c.start >= v.because.Start && c.end <= v.because.End || c.rule.Scope == Fallback || !c.rule.allows(q) || c.rule.Scope == AtReceiver && c.rule.Provider != v.provider {
+			continue
+		}
+		switch c.rule.Reason.Category() {
+		case SenderAuth, SenderIdentity, Listed, Reputation, Throttled:
+			return true
+		}
+	}
+	return false
+}
+
 // overrules reports whether a wording says more about a listing than the name of
 // the list: which identity is listed, or that the list is the receiver's own,
 // which nobody can ask.
@@ -114,6 +143,8 @@ func (r *Rules) decide(q question) verdict {
 		v.byList(*listed, text)
 	case tier <= tierFallback:
 		v.byRule(best, text)
+	case tier == tierWeak && code.entry().reason.OfAddress() && !best.rule.Reason.OfAddress():
+		v.byRule(best, text) // the code blames the address, the text does not
 	case code != (Code{}) && !code.IsVague() && code.entry().reason != "" && code.entry().reason != Expired:
 		v.byCode(code)
 	case tier <= tierWeak:
@@ -124,6 +155,9 @@ func (r *Rules) decide(q question) verdict {
 		v.byCode(code)
 	default:
 		v.byReplyCode(q)
+	}
+	if v.reason.OfAddress() && v.reason != Complaint && r.doubtful(v, q, scan, listed != nil) {
+		v.certainty = Possible
 	}
 	v.expired = wrapper.rule != nil || code.entry().reason == Expired || expiredText(q.context)
 	return v
@@ -331,7 +365,6 @@ var replyReasons = []struct {
 	{534, "", AuthFailed, "RFC 4954, section 6"},
 	{535, "", AuthFailed, "RFC 4954, section 6"},
 	{538, "", AuthFailed, "RFC 4954, section 6"},
-	{551, "", Moved, "RFC 5321, section 4.2.3"},
 	{552, "", MailboxFull, "RFC 5321, section 4.2.3"},
 	{553, RcptTo, RecipientSyntax, "RFC 5321, section 4.2.3"},
 	{555, "", Protocol, "RFC 5321, section 4.1.1.11"},

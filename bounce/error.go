@@ -36,9 +36,6 @@ func (r *Rules) FromError(err error) *Report {
 	rec := Recipient{Action: Failed, Reason: reason, Reply: Reply{Text: oneLine(err.Error())}, Quoted: oneLine(err.Error()), Certainty: Certain}
 	rec.Because = Decision{Rule: "error", Text: rec.Reply.Text, Source: fmt.Sprintf("%T", rootOf(err)), Says: says}
 	rec.conclude(Temporary)
-	if reason == UnknownDomain {
-		rec.conclude(Permanent)
-	}
 	return &Report{Kind: Failure, Recipients: []Recipient{rec}}
 }
 
@@ -164,18 +161,17 @@ func transportReason(err error) (Reason, string) {
 		verify  *tls.CertificateVerificationError
 	)
 	switch {
-	case errors.As(err, &lookup) && lookup.IsNotFound:
-		return UnknownDomain, "The name of the receiving host does not exist in DNS."
 	case errors.As(err, &lookup):
-		return DNSFailure, "The look-up of the receiving host failed."
+		// Not found may be a relay's name mistyped: it says nothing of a recipient.
+		return DNSFailure, "The look-up of the host to connect to failed."
 	case errors.As(err, &unknown), errors.As(err, &host), errors.As(err, &invalid), errors.As(err, &record), errors.As(err, &alert), errors.As(err, &verify):
-		return TLS, "The TLS handshake with the receiving host failed."
+		return TLS, "The TLS handshake failed."
 	case errors.Is(err, context.Canceled):
 		return Network, "The program gave up before the server answered."
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return Network, "The receiving host did not answer in time."
+		return Network, "The server did not answer in time."
 	case errors.As(err, &op):
-		return Network, "There was no connection to the receiving host, or it broke."
+		return Network, "There was no connection to the server, or it broke."
 	}
 	return "", ""
 }

@@ -1,6 +1,7 @@
 package bounce
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
 	"time"
@@ -54,7 +55,19 @@ func (rec Recipient) MarshalJSON() ([]byte, error) {
 	if rec.Quoted != rec.Reply.Text {
 		out.Quoted = rec.Quoted
 	}
-	return json.Marshal(out)
+	return plainJSON(out)
+}
+
+// plainJSON is json.Marshal that leaves "<" and ">" as they are: an address in
+// angle brackets stays readable.
+func plainJSON(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimRight(b.Bytes(), "\n"), nil
 }
 
 // named returns the values of the mentions of a kind, never nil.

@@ -72,6 +72,8 @@ func (rd *reader) read(message []byte) {
 	case rd.receipt:
 	case rd.statusReport(text):
 	case rd.nested != nil && rd.retry(rd.nested):
+	case isAbsence(rd.rep.Subject) && isAutoReply(rd.top.header, rd.rep.Subject):
+		rd.autoReply(text)
 	case rd.looksLikeBounce(text) && rd.textReport(text):
 	case isAutoReply(rd.top.header, rd.rep.Subject):
 		rd.autoReply(text)
@@ -225,8 +227,15 @@ func isAutoReply(h header, subject string) bool {
 	if p := lower(h.get("precedence")); p == "auto_reply" || p == "auto-reply" {
 		return true
 	}
+	return isAbsence(subject)
+}
+
+// absences begin the subjects of automatic replies.
+var absences = []string{"out of office", "auto:", "automatic reply", "auto reply", "autoreply", "auto-reply", "vacation", "abwesen", "automatische antwort", "réponse automatique", "respuesta automática", "risposta automatica"}
+
+func isAbsence(subject string) bool {
 	low := lower(subject)
-	for _, mark := range []string{"out of office", "auto:", "automatic reply", "auto reply", "autoreply", "auto-reply", "vacation", "abwesen", "automatische antwort", "réponse automatique", "respuesta automática", "risposta automatica"} {
+	for _, mark := range absences {
 		if strings.HasPrefix(low, mark) || strings.Contains(low, "("+mark) {
 			return true
 		}

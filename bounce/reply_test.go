@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/textproto"
 	"reflect"
-	"strings"
 	"testing"
 )
 
@@ -215,7 +214,7 @@ func TestFromError(t *testing.T) {
 		{"go-smtp", &smtpError{550, [3]int{5, 1, 1}, "no such user"}, 550, "5.1.1", UnknownRecipient},
 		{"go-mail", fmt.Errorf("dial and send failed: %w", sendError{}), 550, "5.1.1", UnknownRecipient},
 		{"gomail", fmt.Errorf("gomail: could not send email 1: %v", errors.New("550 5.1.1 no such user")), 550, "5.1.1", UnknownRecipient},
-		{"no such host", &net.DNSError{Err: "no such host", Name: "mx.example", IsNotFound: true}, 0, "", UnknownDomain},
+		{"no such host", &net.DNSError{Err: "no such host", Name: "mx.example", IsNotFound: true}, 0, "", DNSFailure},
 		{"look-up failed", &net.DNSError{Err: "server misbehaving", Name: "mx.example", IsTemporary: true}, 0, "", DNSFailure},
 		{"refused", &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}, 0, "", Network},
 		{"certificate", fmt.Errorf("starttls: %w", x509.HostnameError{Certificate: &x509.Certificate{}, Host: "mx.example"}), 0, "", TLS},
@@ -228,12 +227,50 @@ func TestFromError(t *testing.T) {
 		if r.Reply.Code != tt.code || r.Status.String() != tt.status || r.Reason != tt.reason {
 			t.Errorf("%s: %d %s %s by %s, want %d %s %s", tt.name, r.Reply.Code, r.Status, r.Reason, r.Because.Rule, tt.code, tt.status, tt.reason)
 		}
-		if r.Suppress && tt.reason == UnknownDomain && !strings.Contains(tt.name, "host") {
+		if r.Suppress && tt.reason.Category() == Transport {
 			t.Errorf("%s: suppressed", tt.name)
 		}
 	}
 	if FromError(nil) != nil {
 		t.Error("FromError(nil) is not nil")
+	}
+}
+
+// A text that also speaks of the sender, of policy or of passing trouble is no
+// ground for suppressing an address.
+func TestDoubtKeepsTheAddress(t *testing.T) {
+	for _, reply := range []string{
+		"551 5.7.1 Blocked by policy",
+		"550 5.1.1 Message rejected as spam by content filter",
+		"550 5.1.1 [R5] Recipient rejected: rate limit exceeded; try again later",
+		"550 5.1.1 recipient rejected: too many invalid recipients from your IP, blocked",
+		"554 5.7.1 Spam detected. If you believe the user does not exist, contact postmaster",
+		"550 User unknown; rejecting because your mail server has no PTR",
+		"554 mailbox does not exist on this server because connections from your IP are blocked",
+		"550 Requested action not taken: mailbox unavailable. Your IP is blocked",
+		"550 5.7.1 Sender's domain does not exist",
+		"550 5.1.1 Undeliverable Address: blocked by DMARC policy",
+		"550 account has been suspended for sending spam",
+		"550 5.2.1 Mailbox temporarily disabled, maintenance in progress",
+		"550 5.2.1 Mailbox disabled for this sender",
+		"550 Recipient unknown or access denied, or temporarily unavailable",
+		"550 5.1.1 <anna@recipient.example>: Recipient address rejected: undeliverable address: host mx[192.0.2.9] said: 554 5.7.1 Client host [192.0.2.1] blocked using bl.spamcop.net",
+		"550 5.1.10 domain does not exist for sender shop.example",
+	} {
+		if r := ParseReply(reply).Recipients[0]; r.Suppress {
+			t.Errorf("%q suppresses for %s by %s", reply, r.Reason, r.Because.Rule)
+		}
+	}
+	for _, reply := range []string{
+		"550 5.1.1 <anna@recipient.example>: Recipient address rejected: User unknown in virtual mailbox table",
+		"550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient anna@recipient.example not found by SMTP address lookup",
+		"550-5.1.1 The email account that you tried to reach does not exist. Please try\n550-5.1.1 double-checking the recipient's email address for typos or\n550 5.1.1 unnecessary spaces. - gsmtp",
+		"550 No such user here",
+		"556 5.1.10 recipient.example does not accept mail",
+	} {
+		if r := ParseReply(reply).Recipients[0]; !r.Suppress {
+			t.Errorf("%q does not suppress: %s by %s", reply, r.Reason, r.Because.Rule)
+		}
 	}
 }
 

@@ -126,13 +126,24 @@ func (rd *reader) looksLikeBounce(text string) bool {
 			phrases++
 		}
 	}
-	switch {
-	case byServer && (aboutFailure || phrases > 0):
-		return true
-	case aboutFailure && phrases > 0:
-		return true
+	if byServer {
+		return aboutFailure || phrases > 0
 	}
-	return phrases >= 2
+	// A mailing or a person may quote a bounce.
+	if h.get("list-unsubscribe") != "" || h.get("list-id") != "" || h.get("in-reply-to") != "" || isForward(subject) {
+		return false
+	}
+	return aboutFailure && phrases > 0 || phrases >= 2
+}
+
+// isForward knows the beginnings of subjects that people write.
+func isForward(subject string) bool {
+	for _, start := range []string{"fwd:", "fw:", "re:", "wg:", "aw:", "tr:", "rv:"} {
+		if strings.HasPrefix(subject, start) {
+			return true
+		}
+	}
+	return false
 }
 
 // failurePhrases are what the text of a bounce says of itself.

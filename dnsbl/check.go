@@ -75,7 +75,7 @@ func (c *check) list(ctx context.Context, l *List) Result {
 	}
 	answer := c.ask(ctx, name, resolve.A)
 	probing.Wait()
-	res.Answer = answer
+	res.Answer, res.Proven = answer, alive.Status == resolve.OK
 	res.Status, res.Codes, res.Why = l.Interpret(answer)
 	switch res.Status {
 	case NotListed:
@@ -197,11 +197,8 @@ func failure(a resolve.Answer) string {
 		resolve.ServFail: "the resolver answered SERVFAIL", resolve.Refused: "the resolver answered REFUSED",
 		resolve.Timeout: "no answer came in time", resolve.Malformed: "the answer could not be read", resolve.Canceled: "there was no time left",
 	}[a.Status]
-	if text == "" {
-		text = "it could not be asked"
-		if a.Err != nil {
-			text += ": " + strings.TrimPrefix(a.Err.Error(), "resolve: ")
-		}
+	if text == "" && a.Err != nil {
+		return strings.TrimPrefix(a.Err.Error(), "resolve: ")
 	}
 	return text
 }
@@ -263,7 +260,16 @@ func (l *List) presentEntry(t Target) string {
 	if l.own {
 		return map[Kind]string{IPv4: "127.0.0.2", IPv6: "::ffff:7f00:2", DomainName: "test"}[t.kind()]
 	}
-	return entryFor(l.Present, t)
+	if entry := entryFor(l.Present, t); entry != "" || t.kind() == DomainName {
+		return entry
+	}
+	// An entry of the other family still shows that the zone is kept.
+	for _, e := range l.Present {
+		if _, err := netip.ParseAddr(e); err == nil {
+			return e
+		}
+	}
+	return ""
 }
 
 // absentEntry returns the test entry to ask before a listing is believed, and

@@ -82,6 +82,9 @@ type Result struct {
 	Codes  []Code
 	Reason string // the list's own text about the entry
 	Why    string // why the status is unknown, refused or dead
+	// Proven says that the list's own test entry was there when it answered: only
+	// then does "not listed" show that the list is in order.
+	Proven bool
 	// Answer is the answer to the question, Probe that of the test entry which
 	// decided; zero where none was asked.
 	Answer, Probe resolve.Answer

@@ -21,7 +21,7 @@ func ExampleText() {
 	d.Checks = nil
 	_ = report.Text(os.Stdout, d, report.Options{Width: 72})
 	// Output:
-	// Refused   The receiving server refused mail: for now.
+	// Refused   The receiving server refused mail to anna@recipient.example: for now.
 	// Cause     Greylisting: a first contact is put off, and must be tried again; nobody's fault; certain.
 	// They say  "450 4.2.0 <anna@recipient.example>: Recipient address rejected: Greylisted, try again in…
 	// Do first  You: Try again from the same address with the same envelope after 5, 15 and 60 minutes, f…
@@ -33,8 +33,7 @@ func ExampleText() {
 	//    - they say: 450 4.2.0 <anna@recipient.example>: Recipient address
 	//      rejected: Greylisted, try again in 300 seconds
 	//    - rule: greylisting-plain: The server puts off every first attempt of
-	//      a new sender and recipient pair. [zone-mta config/bounces.txt;
-	//      bytecamp.net FAQ]
+	//      a new sender and recipient pair.
 	//
 	// What to do, in this order
 	// 1. [re-test] you: Try again from the same address with the same envelope

@@ -53,7 +53,6 @@ type text struct {
 
 const (
 	bold  = "\x1b[1m"
-	dim   = "\x1b[2m"
 	reset = "\x1b[0m"
 )
 
@@ -78,7 +77,7 @@ func (t *text) section(title string) {
 
 // states are the words for how a cause compares with what is seen now.
 var states = map[rebound.State]string{
-	rebound.Confirmed: "seen now", rebound.Contradicted: "not seen now", rebound.Cleared: "gone now", rebound.NotAsked: "could not be asked",
+	rebound.Confirmed: "seen now", rebound.Contradicted: "not seen now", rebound.Cleared: "gone now", rebound.NotAsked: "could not be checked",
 	rebound.NotCheckable: "nobody but the receiver can check it", rebound.Unstated: "not stated by the receiver, and seen now",
 }
 
@@ -116,7 +115,8 @@ func evidenceLabel(e finding.Evidence) string {
 
 func quote(e finding.Evidence) string {
 	text := rebound.Plain(e.Text)
-	if e.Kind == finding.KindRule && e.Source != "" {
+	// A page or an RFC can be looked up; other sources are in the JSON.
+	if e.Kind == finding.KindRule && (strings.HasPrefix(e.Source, "http") || strings.HasPrefix(e.Source, "RFC ")) {
 		text += " [" + e.Source + "]"
 	}
 	return text

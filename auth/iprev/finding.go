@@ -86,7 +86,6 @@ func (res *Result) askForPTR(host string) finding.Fix {
 	if host == "" {
 		return finding.Fix{
 			Action: finding.Request, What: fmt.Sprintf("Ask the provider of %s to set a PTR record that names your mail server, and give that name the address.", res.Addr),
-			Record: &finding.Record{Name: resolve.Reverse(res.Addr), Type: "PTR", Old: old},
 			Verify: fmt.Sprintf("A look-up of %s PTR gives the name, and the name gives %s.", resolve.Reverse(res.Addr), res.Addr),
 		}
 	}

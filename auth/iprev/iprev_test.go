@@ -97,8 +97,8 @@ func TestAskForTheRecord(t *testing.T) {
 	if got, want := f.Record.String(), "29.100.51.198.in-addr.arpa. PTR mail.shop.example."; got != want {
 		t.Errorf("record %q, want %q", got, want)
 	}
-	if f := Check(t.Context(), zone, netip.MustParseAddr("198.51.100.29"), "mx.lan").Findings()[0].Fixes[0]; f.Record.New != "" {
-		t.Errorf("a private name is asked for: %q", f.Record.New)
+	if f := Check(t.Context(), zone, netip.MustParseAddr("198.51.100.29"), "mx.lan").Findings()[0].Fixes[0]; f.Record != nil {
+		t.Errorf("a private name is asked for: %v", f.Record)
 	}
 }
 

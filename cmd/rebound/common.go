@@ -47,29 +47,32 @@ func (a *app) resolver(c *cli.Command) (dnsSource, error) {
 	if err != nil {
 		return dnsSource{}, err
 	}
-	return recorded(r, c.String("record")), nil
+	return recorded(r, c.String("record"))
 }
 
 // recorded writes to file, if one is given, what r was asked and answered.
-func recorded(r resolve.Resolver, file string) dnsSource {
+func recorded(r resolve.Resolver, file string) (dnsSource, error) {
 	if file == "" {
-		return dnsSource{r, func() error { return nil }}
+		return dnsSource{r, func() error { return nil }}, nil
+	}
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return dnsSource{}, plainError(err)
 	}
 	rec := &resolve.Recorder{Resolver: r}
 	return dnsSource{rec, func() error {
-		var buf bytes.Buffer
-		if _, err := rec.WriteTo(&buf); err != nil {
-			return err
-		}
-		return plainError(os.WriteFile(file, buf.Bytes(), 0o600))
-	}}
+		_, err := rec.WriteTo(f)
+		return errors.Join(err, f.Close())
+	}}, nil
 }
 
 func chosenResolver(c *cli.Command) (resolve.Resolver, error) {
 	zone, server := c.String("zone"), c.String("server")
 	switch {
-	case zone != "" && server != "":
-		return nil, errors.New("-zone and -server exclude each other")
+	case zone != "" && server != "", c.Bool("offline") && (zone != "" || server != ""):
+		return nil, errors.New("-zone, -server and -offline exclude each other")
+	case zone != "" && zone == c.String("record"):
+		return nil, errors.New("-record would overwrite the file that -zone reads")
 	case c.Bool("offline"):
 		return resolve.Offline{}, nil
 	case zone != "":
@@ -114,14 +117,14 @@ func (a *app) writer(c *cli.Command) io.Writer {
 	return a.out
 }
 
-// A redactor masks the local part of every mail address. What is written to it in
-// one call is whole.
+// A redactor masks the local part of every mail address, quoted ones and those in
+// URLs too. What is written to it in one call is whole.
 type redactor struct{ w io.Writer }
 
-var mailAddress = regexp.MustCompile(`[\pL\pN!#$%&'*+/=?^_{|}~.-]+@([\pL\pN-]+(?:\.[\pL\pN-]+)*)`)
+var mailAddress = regexp.MustCompile(`(?:\\?"[^"\\\n]{1,64}\\?"|[\pL\pN!#$%&'*+=?^_{|}~.-]+)(@|%40)([\pL\pN-]+(?:\.[\pL\pN-]+)*)`)
 
 func (r redactor) Write(b []byte) (int, error) {
-	if _, err := r.w.Write(mailAddress.ReplaceAll(b, []byte("***@$1"))); err != nil {
+	if _, err := r.w.Write(mailAddress.ReplaceAll(b, []byte("***$1$2"))); err != nil {
 		return 0, err
 	}
 	return len(b), nil

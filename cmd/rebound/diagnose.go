@@ -36,7 +36,7 @@ const demoHELO = "mail.shop.example"
 func (a *app) diagnoseCommand() *cli.Command {
 	return &cli.Command{
 		Name: "diagnose", Usage: "say why a mail was refused and what to do, with DNS looked up", ArgsUsage: "[FILE…]",
-		Description: "FILE is a bounce message, an mbox, a Maildir, or - for standard input. Without any, the\n   demonstration is diagnosed, on DNS of its own.\n\n   rebound diagnose bounce.eml\n   rebound diagnose -reply '554 5.7.1 blocked using zen.spamhaus.org' -ip 198.51.100.7",
+		Description: "FILE is a bounce message, an mbox, a Maildir, or - for standard input. Without any,\nthe demonstration is diagnosed, on DNS of its own.\n\n   rebound diagnose bounce.eml\n   rebound diagnose -reply '554 5.7.1 blocked using zen.spamhaus.org' -ip 198.51.100.7",
 		Flags: append(append(outputFlags(), dnsFlags()...),
 			&cli.StringFlag{Name: "reply", Usage: "diagnose `TEXT`, an SMTP reply, in place of a file"},
 			&cli.StringFlag{Name: "ip", Usage: "the `ADDRESS` that the mail was sent from"},
@@ -44,7 +44,7 @@ func (a *app) diagnoseCommand() *cli.Command {
 			&cli.StringFlag{Name: "mail-from", Usage: "the envelope sender `ADDRESS`"},
 			&cli.StringFlag{Name: "recipient", Usage: "the envelope recipient `ADDRESS`"},
 			&cli.StringFlag{Name: "message", Usage: "the mail that was refused, from `FILE`"},
-			&cli.StringFlag{Name: "control", Usage: "who runs the sending server: `own`, shared (a sending service) or relay"},
+			&cli.StringFlag{Name: "control", Usage: "who runs the sending server: `WHO` is own, shared (a sending service) or relay"},
 			&cli.StringSliceFlag{Name: "own-domain", Usage: "a `DOMAIN` that you send under; tells bounces of forged mail"},
 			&cli.StringSliceFlag{Name: "own-address", Usage: "an address or `PREFIX` that you send from; likewise"},
 			&cli.StringFlag{Name: "bounced", Usage: "the `TIME` of the refusal, where the bounce does not say"},
@@ -68,15 +68,17 @@ func (a *app) diagnose(ctx context.Context, c *cli.Command) error {
 		now = func() time.Time { return t }
 	}
 	demo := c.NArg() == 0 && base.Reply == ""
+	if demo {
+		if flag := firstSet(c, caseFlags); flag != "" {
+			return fmt.Errorf("diagnose: -%s is given, and neither a file nor a -reply to diagnose; - reads standard input", flag)
+		}
+	}
 	var source dnsSource
-	if demo && c.String("zone") == "" && c.String("server") == "" && !c.Bool("offline") {
+	if demo {
+		fmt.Fprintln(a.err, "rebound: no input is given: this is the demonstration, on DNS of its own")
 		source, err = a.demoSource(c)
-		if base.HELO == "" {
-			base.HELO = demoHELO
-		}
-		if c.String("now") == "" {
-			now = func() time.Time { return demoNow }
-		}
+		base.HELO = demoHELO
+		now = func() time.Time { return demoNow }
 	} else {
 		source, err = a.resolver(c)
 	}
@@ -116,13 +118,27 @@ func (a *app) diagnose(ctx context.Context, c *cli.Command) error {
 	return a.finish(c)
 }
 
+// caseFlags speak of a mail of the caller's: with one of them, the demonstration
+// is not what was asked for.
+var caseFlags = []string{"reply", "ip", "helo", "mail-from", "recipient", "message", "control", "own-domain", "own-address", "bounced", "now", "zone", "server", "offline"}
+
+// firstSet returns the first of the flags that is given, or "".
+func firstSet(c *cli.Command, flags []string) string {
+	for _, f := range flags {
+		if c.IsSet(f) {
+			return f
+		}
+	}
+	return ""
+}
+
 // demoSource answers from the embedded zone, through -record if that is given.
 func (a *app) demoSource(c *cli.Command) (dnsSource, error) {
 	zone, err := resolve.Replay(strings.NewReader(demoZone))
 	if err != nil {
 		return dnsSource{}, err
 	}
-	return recorded(zone, c.String("record")), nil
+	return recorded(zone, c.String("record"))
 }
 
 // one diagnoses one case and writes the report.

@@ -109,7 +109,7 @@ func whole(name string, raw []byte, err error) message {
 		err = errors.New("is empty")
 	}
 	if err == nil && !beginsWithField(raw) {
-		err = errors.New("is no mail message: it does not begin with a header field")
+		err = errors.New("is no mail message: it does not begin with a header field (an SMTP reply is given with -reply)")
 	}
 	return message{name: name, raw: raw, err: err}
 }

@@ -59,6 +59,12 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	for _, c := range root.Commands {
 		c.OnUsageError = root.OnUsageError
 	}
+	root.Action = func(_ context.Context, c *cli.Command) error {
+		if c.NArg() > 0 {
+			return fmt.Errorf("there is no command %q; the commands are diagnose, bounce and dnsbl", c.Args().First())
+		}
+		return cli.ShowRootCommandHelp(c)
+	}
 	err := root.Run(ctx, args)
 	switch {
 	case errors.Is(err, errFound):

@@ -35,7 +35,7 @@ const spamcop = "2.0.0.127.bl.spamcop.net. A 127.0.0.2\n23.100.51.198.bl.spamcop
 
 func TestDemonstration(t *testing.T) {
 	out, errOut, status := command(t, "", "diagnose")
-	if status != exitDone || errOut != "" {
+	if status != exitDone || !strings.Contains(errOut, "this is the demonstration") {
 		t.Fatalf("status %d, %q", status, errOut)
 	}
 	for _, want := range []string{
@@ -191,6 +191,19 @@ func TestRedact(t *testing.T) {
 	}
 }
 
+func TestRedactEveryForm(t *testing.T) {
+	const reply = `550 5.1.1 <anna@recipient.example> "joe smith"@recipient.example https://page.example/?r=anna%40recipient.example no such user`
+	for _, args := range [][]string{{"bounce", "-redact", "-json", "-reply", reply}, {"bounce", "-redact", "-reply", reply}, {"diagnose", "-offline", "-redact", "-json", "-reply", reply}} {
+		out, _, _ := command(t, "", args...)
+		if args[2] == "-json" && !json.Valid([]byte(out)) || args[0] == "diagnose" && !json.Valid([]byte(out)) {
+			t.Errorf("%v: no JSON: %s", args, out)
+		}
+		if strings.Contains(out, "anna") || strings.Contains(out, "joe") || !strings.Contains(out, "https://page.example/") {
+			t.Errorf("%v:\n%s", args, out)
+		}
+	}
+}
+
 // What cannot be read is one line that names the input and the fault; what else is
 // given is still done.
 func TestBadInput(t *testing.T) {
@@ -224,6 +237,12 @@ func TestBadInput(t *testing.T) {
 		{[]string{"diagnose", "-message", missing, "-reply", "550 no"}, exitNothing, missing},
 		{[]string{"diagnose", "-reply", "550 no", good}, exitNothing, "exclude each other"},
 		{[]string{"diagnose", "-zone", good, "-server", "127.0.0.1", good}, exitNothing, "exclude each other"},
+		{[]string{"diagnose", "-reply", ""}, exitNothing, "-reply is given"},
+		{[]string{"diagnose", "-ip", "198.51.100.7"}, exitNothing, "-ip is given"},
+		{[]string{"diagnose", "-zone", good, "-record", good, good}, exitNothing, "would overwrite"},
+		{[]string{"diagnose", "-offline", "-record", filepath.Join(missing, "x"), good}, exitNothing, missing},
+		{[]string{"diagnose", "-offline", "-zone", missing, good}, exitNothing, "exclude each other"},
+		{[]string{"diagnoze"}, exitNothing, "there is no command \"diagnoze\""},
 		{[]string{"diagnose", "-colour"}, exitNothing, "colour"},
 		{[]string{"dnsbl"}, exitNothing, "no address or domain given"},
 		{[]string{"dnsbl", "-offline", "198.51.100.300"}, exitNothing, "198.51.100.300"},

@@ -127,11 +127,12 @@ func (r *run) nothingRefused() string {
 	return "this is no bounce: no refused recipient was found in it"
 }
 
-// add appends a cause; one of the same kind is merged into the first.
+// add appends a cause; one of the same kind is merged into the first, but for
+// domains, of which each has its own.
 func (r *run) add(c Cause) {
 	c.Summary = r.fillFor(c, c.Summary)
 	for i := range r.out.Causes {
-		if old := &r.out.Causes[i]; old.Kind == c.Kind && old.Fault == c.Fault {
+		if old := &r.out.Causes[i]; old.Kind == c.Kind && old.Fault == c.Fault && (c.Kind != bounce.UnknownDomain || old.Summary == c.Summary) {
 			old.Evidence = append(old.Evidence, c.Evidence...)
 			return
 		}

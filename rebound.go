@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/rebound-mail/rebound/bounce"
@@ -136,7 +137,9 @@ type run struct {
 }
 
 func (d *Diagnoser) newRun(c Case, report *bounce.Report) *run {
-	r := &run{Case: c, report: report, lists: d.Lists, timeout: d.Timeout, progress: d.Progress, out: &Diagnosis{Report: report}}
+	mine := *report // its recipients may be corrected
+	mine.Recipients = slices.Clone(report.Recipients)
+	r := &run{Case: c, report: &mine, lists: d.Lists, timeout: d.Timeout, progress: d.Progress, out: &Diagnosis{Report: &mine}}
 	resolver := d.Resolver
 	if resolver == nil {
 		resolver = systemResolver()

@@ -125,6 +125,54 @@ func TestNeverSuppressedForTheSendersFault(t *testing.T) {
 	}
 }
 
+// The sender's address called unknown is not the recipient's fault.
+func TestRefusalThatNamesTheSender(t *testing.T) {
+	c := rebound.Case{Reply: "550 5.1.1 <office@shop.example>: user unknown", MailFrom: "office@shop.example", Recipient: "anna@recipient.example"}
+	got, err := (&rebound.Diagnoser{Resolver: resolvetest.New(t, "")}).Diagnose(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Causes[0].Kind != bounce.SenderUnknown || got.Fault != rebound.OfSender || len(got.Suppress) != 0 {
+		t.Errorf("causes %v, fault %s, suppress %v", kinds(got), got.Fault, got.Suppress)
+	}
+}
+
+// A refusal that DNS contradicts suppresses nobody, and each recipient has its own
+// cause, domain and step.
+func TestSeveralRecipients(t *testing.T) {
+	rec := func(address, reply string) bounce.Recipient {
+		r := bounce.ParseReply(reply).Recipients[0]
+		r.Address = address
+		return r
+	}
+	report := &bounce.Report{Kind: bounce.Failure, Recipients: []bounce.Recipient{
+		rec("anna@here.example", "550 5.1.2 <anna@here.example>: Recipient address rejected: Domain not found"),
+		rec("bert@gone.example", "550 5.1.2 <bert@gone.example>: Recipient address rejected: Domain not found"),
+		rec("carl@other.example", "550 5.7.26 Unauthenticated email from shop.example is not accepted due to domain's DMARC policy. - gsmtp"),
+	}}
+	zone := resolvetest.New(t, "here.example. MX 10 mx.here.example.\nother.example. MX 10 mx.other.example.\n")
+	got, err := (&rebound.Diagnoser{Resolver: zone}).Diagnose(t.Context(), rebound.Case{Report: report})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"bert@gone.example"}; !slices.Equal(got.Suppress, want) {
+		t.Errorf("suppress %v, want %v", got.Suppress, want)
+	}
+	if want := []string{"dmarc not-asked", "unknown-domain contradicted", "unknown-domain confirmed"}; !slices.Equal(kinds(got), want) {
+		t.Errorf("causes %v, want %v", kinds(got), want)
+	}
+	for _, c := range got.Causes {
+		if c.Kind == bounce.UnknownDomain && strings.Contains(c.Summary, "other.example") {
+			t.Errorf("the cause names the wrong domain: %s", c.Summary)
+		}
+	}
+	for _, s := range got.Plan {
+		if strings.Contains(s.What, "carl@other.example") && strings.Contains(s.What, "off your lists") {
+			t.Errorf("a healthy address is to be removed: %s", s.What)
+		}
+	}
+}
+
 func TestDiagnoseErrors(t *testing.T) {
 	if _, err := rebound.Diagnose(t.Context(), rebound.Case{}); !errors.Is(err, rebound.ErrNothing) {
 		t.Errorf("empty case: %v, want ErrNothing", err)

@@ -36,6 +36,7 @@ func (r *run) state() {
 	var sender, other []statement
 	for i := range r.report.Recipients {
 		rec := &r.report.Recipients[i]
+		r.correct(rec)
 		if rec.Action != bounce.Failed && rec.Action != bounce.Delayed {
 			continue
 		}
@@ -58,6 +59,32 @@ func (r *run) state() {
 		}
 	}
 	r.statements = append(sender, other...)
+}
+
+// correct turns a refusal that names the sender's own address as unknown, and not
+// the recipient's, into what it is: the receiver checked the sender.
+func (r *run) correct(rec *bounce.Recipient) {
+	if !rec.Reason.OfAddress() || rec.Reason == bounce.Suppressed {
+		return
+	}
+	senders := []string{r.MailFrom}
+	if o := r.report.Original; o != nil {
+		senders = append(senders, o.From, o.ReturnPath)
+	}
+	text := strings.ToLower(rec.Reply.Text)
+	for _, address := range []string{rec.Address, rec.FinalAddress, r.Recipient} {
+		if address != "" && strings.Contains(text, strings.ToLower(address)) {
+			return
+		}
+	}
+	for _, s := range senders {
+		if strings.Contains(s, "@") && strings.Contains(text, strings.ToLower(s)) {
+			rec.Reason, rec.Category, rec.Response = bounce.SenderUnknown, bounce.SenderUnknown.Category(), bounce.SenderUnknown.Response()
+			rec.Suppress, rec.Certainty = false, bounce.Likely
+			rec.Because.Says = "The reply names the sender's address, not the recipient's: the receiver checked the sender."
+			return
+		}
+	}
 }
 
 // dropWholes removes a list that is named beside one of its parts: a page of
@@ -83,6 +110,9 @@ func (r *run) listNamed(value string) *dnsbl.List {
 
 func indexStatement(list []statement, s statement) int {
 	for i, other := range list {
+		if s.reason == bounce.UnknownDomain && domainOf(other.rec.Address) != domainOf(s.rec.Address) {
+			continue // each domain may or may not be there
+		}
 		if other.reason == s.reason && strings.Join(other.names, " ") == strings.Join(s.names, " ") {
 			return i
 		}

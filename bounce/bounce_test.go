@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -261,4 +262,46 @@ func FuzzParse(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// Cost is linear: four times the input takes about four times the work. Work is
+// counted in allocated bytes, which no busy machine changes.
+func TestCostIsLinear(t *testing.T) {
+	DefaultRules()
+	head := "From: MAILER-DAEMON@a.example\nSubject: Undelivered mail\n"
+	for name, unit := range map[string]string{
+		"brackets":   "<",
+		"addresses":  "<a@b.example> ",
+		"recipients": "<a%d@b.example>: 550 5.1.1 user unknown\n",
+		"markers":    "user unknown spamhaus.org/query/ip/1 ",
+		"codes":      "550 5.1.1 ",
+		"fields":     "Final-Recipient: rfc822; a%d@b.example\nAction: failed\nStatus: 5.0.0\n\n",
+		"open tags":  "<a@",
+		"boundaries": "--x\n",
+	} {
+		work := func(n int) float64 {
+			var b strings.Builder
+			b.WriteString(head)
+			switch name {
+			case "fields":
+				b.WriteString("Content-Type: multipart/report; boundary=x\n\n--x\nContent-Type: message/delivery-status\n\n")
+			case "boundaries":
+				b.WriteString("Content-Type: multipart/mixed; boundary=x\n\n")
+			default:
+				b.WriteString("\n")
+			}
+			for i := 0; b.Len() < n; i++ {
+				b.WriteString(strings.ReplaceAll(unit, "%d", fmt.Sprint(i)))
+			}
+			message := []byte(b.String())
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			ParseBytes(message)
+			runtime.ReadMemStats(&after)
+			return float64(after.TotalAlloc - before.TotalAlloc)
+		}
+		if small, large := work(16<<10), work(64<<10); large > 8*small+1<<20 {
+			t.Errorf("%s: four times the input allocates %.0f bytes, %.1f times as much", name, large, large/small)
+		}
+	}
 }

@@ -174,12 +174,12 @@ func readRecipient(g fieldGroup) Recipient {
 
 // explain finds the text about a recipient: its Diagnostic-Code, or what the
 // human part says of it.
-func (rd *reader) explain(rec *Recipient, g fieldGroup, blocks []block, text string) {
+func (rd *reader) explain(rec *Recipient, g fieldGroup, blocks blockSet, text string) {
 	diagnostic := g.get("diagnostic-code")
 	if kind, rest, ok := strings.Cut(diagnostic, ";"); ok && isWordOnly(kind) {
 		diagnostic = strings.TrimSpace(rest)
 	}
-	human := blockFor(blocks, rec.Address, rec.FinalAddress, rec.OriginalAddress)
+	human := blocks.of(rec.Address, rec.FinalAddress, rec.OriginalAddress)
 	if human == "" && len(rd.fields) <= 2 {
 		human = text
 	}

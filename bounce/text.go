@@ -173,6 +173,9 @@ func containsAny(low string, phrases []string) bool {
 	return false
 }
 
+// maxShared bounds the recipients of one text for whom all of it is read.
+const maxShared = 20
+
 // textReport reads a bounce without a machine part; false means that it names
 // nobody.
 func (rd *reader) textReport(text string) bool {
@@ -183,9 +186,9 @@ func (rd *reader) textReport(text string) bool {
 	switch {
 	case len(named) > 0:
 		addresses = named
-	case len(blocks) > 0:
-		for _, b := range blocks {
-			addresses = appendNew(addresses, b.address)
+	case len(blocks.list) > 0:
+		for _, b := range blocks.list {
+			addresses = append(addresses, b.address)
 		}
 	default:
 		addresses = loneAddresses(text, own)
@@ -200,6 +203,10 @@ func (rd *reader) textReport(text string) bool {
 		rd.walk.omit("recipients beyond 10,000")
 	}
 	low := lower(text)
+	whole := text
+	if len(addresses) > maxShared {
+		whole = "" // each speaks for itself
+	}
 	action := Failed
 	rd.rep.Kind = Failure
 	if len(named) == 0 && containsAny(low, delayPhrases) {
@@ -207,14 +214,15 @@ func (rd *reader) textReport(text string) bool {
 	}
 	for _, a := range addresses {
 		rec := Recipient{Address: a, Action: action}
-		quoted := blockFor(blocks, a)
+		quoted := blocks.of(a)
 		if quoted == "" || !telling(strings.ReplaceAll(quoted, a, "")) {
-			quoted = text
+			quoted = whole
 		}
-		rd.rules.judge(&rec, quoted, text)
-		if rec.Reason == ReasonUnknown && quoted != text {
+		rd.rules.judge(&rec, quoted, whole)
+		// What is said of one may stand apart from its address.
+		if rec.Reason == ReasonUnknown && quoted != whole && whole != "" {
 			second := rec
-			rd.rules.judge(&second, text, text)
+			rd.rules.judge(&second, whole, whole)
 			if second.Reason != ReasonUnknown {
 				rec = second
 			}
@@ -270,7 +278,7 @@ type block struct {
 var leads = []string{"<", "*", "-", ">", "to:", "recipient:", "recipient address:", "address:", "failed recipient:", "user:", "e-mail:", "email:", "an:", "final recipient:", "destinatario:", "rcpt to:", "mailto:", "|", "\"", "'"}
 
 // textBlocks finds the paragraphs that begin with an address.
-func textBlocks(text string, own map[string]bool) []block {
+func textBlocks(text string, own map[string]bool) blockSet {
 	var (
 		blocks []block
 		open   = -1
@@ -328,22 +336,36 @@ func transcriptAddress(line string) (address, rest string, ok bool) {
 	return line[open+1 : open+1+end], line, true
 }
 
+// A blockSet is the blocks of a text, one for each address, in their order.
+type blockSet struct {
+	list  []block
+	index map[string]int // lower-case address → place in list
+}
+
 // mergeBlocks joins the blocks of one address.
-func mergeBlocks(blocks []block) []block {
-	index := map[string]int{}
-	out := blocks[:0]
+func mergeBlocks(blocks []block) blockSet {
+	s := blockSet{index: map[string]int{}}
 	for _, b := range blocks {
 		key := lower(b.address)
-		if at, seen := index[key]; seen {
-			if len(out[at].text) < maxReply {
-				out[at].text += "\n" + b.text
-			}
-			continue
+		at, seen := s.index[key]
+		if !seen {
+			s.index[key] = len(s.list)
+			s.list = append(s.list, b)
+		} else if old := &s.list[at]; len(old.text) < maxReply {
+			old.text += "\n" + b.text
 		}
-		index[key] = len(out)
-		out = append(out, b)
 	}
-	return out
+	return s
+}
+
+// of returns the text about the first of some addresses that has one.
+func (s blockSet) of(addresses ...string) string {
+	for _, a := range addresses {
+		if at, ok := s.index[lower(a)]; ok && s.list[at].text != "" {
+			return s.list[at].text
+		}
+	}
+	return ""
 }
 
 // leadingAddress reads an address at the start of a line.
@@ -455,18 +477,6 @@ func loneAddresses(text string, own map[string]bool) []string {
 		return all
 	}
 	return nil
-}
-
-// blockFor returns the text about one of some addresses.
-func blockFor(blocks []block, addresses ...string) string {
-	for _, a := range addresses {
-		for _, b := range blocks {
-			if a != "" && strings.EqualFold(a, b.address) && b.text != "" {
-				return b.text
-			}
-		}
-	}
-	return ""
 }
 
 // remoteIn reads the host in "host mx.example[192.0.2.1] said:", "while talking

@@ -17,8 +17,11 @@ func sample() *rebound.Diagnosis {
 		Headline: rebound.Headline{Who: "who", Why: "why", They: "they", Do: "do", Keep: "keep"},
 		Causes: []rebound.Cause{
 			{Kind: bounce.PTR, Certainty: bounce.Certain, State: rebound.Confirmed, Summary: "no PTR record", Detail: "192.0.2.1 has none.", Evidence: []finding.Evidence{
-				{Kind: finding.KindReply, Text: "550 \x1b[31mno\x1b[0m \u202eevil"}, {Kind: finding.KindDNS, Text: "answer"},
-				{Kind: finding.KindRule, Text: "rule-id: meaning", Source: "https://page.example/"}, {Kind: finding.KindTable, Text: "row"}, {Kind: finding.KindCaller, Text: "said"},
+				{Kind: finding.KindReply, Text: "550 \x1b[31mno\x1b[0m \u202eevil"},
+				{Kind: finding.KindDNS, Text: "answer"},
+				{Kind: finding.KindRule, Text: "rule-id: meaning", Source: "https://page.example/"},
+				{Kind: finding.KindTable, Text: "row"},
+				{Kind: finding.KindCaller, Text: "said"},
 			}},
 			{Kind: bounce.ReasonUnknown, Certainty: bounce.Unsure, State: rebound.NotAsked, Summary: "mx.example says nothing"},
 		},
@@ -29,8 +32,11 @@ func sample() *rebound.Diagnosis {
 			{Phase: rebound.PhaseAsk, Who: "you", What: "Ask.", Record: &finding.Record{Name: "d.example", Type: "PTR"}},
 		},
 		Checks: []rebound.Check{
-			{Name: "one", Outcome: finding.Clean, Why: "fine"}, {Name: "two", Outcome: finding.Unknown, Why: "no answer"},
-			{Name: "three", Outcome: finding.NotApplicable, Why: "no subject"}, {Name: "four", Outcome: finding.Broke, Why: "a defect"}, {Name: "five", Outcome: finding.Found, Why: "bad"},
+			{Name: "one", Outcome: finding.Clean, Why: "fine"},
+			{Name: "two", Outcome: finding.Unknown, Why: "no answer"},
+			{Name: "three", Outcome: finding.NotApplicable, Why: "no subject"},
+			{Name: "four", Outcome: finding.Broke, Why: "a defect"},
+			{Name: "five", Outcome: finding.Found, Why: "bad"},
 		},
 		Notes: []string{strings.Repeat("word ", 60)},
 	}

@@ -212,6 +212,7 @@ func (r *Rules) judge(rec *Recipient, quoted, around string) {
 	}
 	q := question{reply: rec.Reply, reported: rec.ReportedStatus, host: rec.RemoteMTA, stage: rec.Stage, context: outer}
 	v := r.decide(q)
+	v.checkName(rec.Address, rec.Reply.Text)
 	rec.Status = chooseStatus(rec.Reply, rec.ReportedStatus)
 	rec.Reason, rec.Because, rec.Certainty = v.reason, v.because, v.certainty
 	rec.Mentions, rec.Provider, rec.Expired = v.mentions, v.provider, v.expired
@@ -253,6 +254,24 @@ func (rec *Recipient) conclude(stated Permanence) {
 		rec.Response = Retry
 	case rec.Response == "":
 		rec.Response = AskRecipient
+	}
+}
+
+// checkName compares the name that could not be resolved ("Name service error for
+// name=relay.shop.example") with the recipient's domain: where it is another, a
+// relay's perhaps, the address is not to blame.
+func (v *verdict) checkName(address, text string) {
+	_, rest, ok := strings.Cut(text, "name=")
+	_, domain, isAddress := strings.Cut(address, "@")
+	if v.reason != UnknownDomain || !ok || !isAddress {
+		return
+	}
+	end := 0
+	for end < len(rest) && (isWord(rest[end]) || rest[end] == '.' || rest[end] == '-' || rest[end] == '_') {
+		end++
+	}
+	if name := strings.Trim(rest[:end], "."); name != "" && !strings.EqualFold(name, domain) && !strings.HasSuffix(lower(name), "."+lower(domain)) {
+		v.reason, v.because.Says = DNSFailure, "The name that could not be resolved, "+name+", is not the recipient's domain."
 	}
 }
 

@@ -220,6 +220,42 @@ func TestParseBoundsNesting(t *testing.T) {
 	}
 }
 
+// What another server says of the sender's relay is no fault of the address.
+func TestUnresolvedRelayKeepsTheAddress(t *testing.T) {
+	for name, want := range map[string]Reason{"recipient.example": UnknownDomain, "mx.recipient.example": UnknownDomain, "relay.shop.example": DNSFailure} {
+		rep := ParseBytes([]byte(dsn("Final-Recipient: rfc822; anna@recipient.example\nAction: failed\nStatus: 5.4.4\nDiagnostic-Code: X-Postfix; Host or domain name not found. Name service error for\n    name=" + name + " type=A: Host not found\n")))
+		if r := rep.Recipients[0]; r.Reason != want || r.Suppress != (want == UnknownDomain) {
+			t.Errorf("%s: %s, suppress %v", name, r.Reason, r.Suppress)
+		}
+	}
+}
+
+func TestFeedbackReportsThatAreNoComplaint(t *testing.T) {
+	for kind, want := range map[string]bool{"abuse": true, "opt-out": true, "auth-failure": false, "not-spam": false, "fraud": false} {
+		rep := ParseBytes([]byte("From: fbl@receiver.example\nSubject: report\nContent-Type: multipart/report; boundary=f\n\n--f\nContent-Type: message/feedback-report\n\nFeedback-Type: " + kind + "\nOriginal-Rcpt-To: anna@recipient.example\n\n--f--\n"))
+		if rep.Kind != Feedback || rep.Recipients[0].Suppress != want {
+			t.Errorf("%s: %s, %+v", kind, rep.Kind, rep.Recipients)
+		}
+	}
+}
+
+func TestQuotedReportIsNoBounce(t *testing.T) {
+	rep := ParseBytes([]byte("From: Anna <anna@recipient.example>\nTo: office@shop.example\nSubject: What is this?\n\nI got this:\n\nFinal-Recipient: rfc822; bert@recipient.example\nAction: failed\nStatus: 5.1.1\n\nWhat does it mean?\n"))
+	if len(rep.Recipients) != 0 || rep.Kind != OtherKind {
+		t.Errorf("%s with %+v", rep.Kind, rep.Recipients)
+	}
+}
+
+func TestReadBackDropsBadPlaces(t *testing.T) {
+	var rec Recipient
+	if err := json.Unmarshal([]byte(`{"text":"short","mentions":[{"kind":"ip","value":"192.0.2.1","start":80,"end":90},{"kind":"ip","value":"192.0.2.2","start":0,"end":5}],"because":{"rule":"x","start":3,"end":99}}`), &rec); err != nil {
+		t.Fatal(err)
+	}
+	if len(rec.Mentions) != 1 || rec.Because.End != 0 {
+		t.Errorf("%+v, %+v", rec.Mentions, rec.Because)
+	}
+}
+
 func TestReportJSONReadsBack(t *testing.T) {
 	for _, want := range []*Report{
 		ParseBytes([]byte(dsn(twoRecipients))),

@@ -3,6 +3,7 @@ package bounce
 import (
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // A Certainty is how sure a decision is, in a word.
@@ -81,15 +82,22 @@ func (c candidate) beats(other candidate) bool {
 // that says "no such user" in general terms holds one of them, it may mean
 // something else, and the address stays.
 var doubts = []string{
-	"sender", "spam", "block", "policy", "dmarc", "spf", "dkim", "rate limit", "blacklist", "blocklist", "your ip", "your mail server", "temporar", "maintenance", "try again", "outbound", "sending", "quota", "access denied", " ptr",
+	"sender", "spam", "block", "policy", "not allowed", "reputation", "filter", "verification failed", "callout", "dmarc", "spf", "dkim", "rate limit", "blacklist", "blocklist", "your ip", "your mail server", "temporar", "maintenance", "try again", "outbound", "sending", "quota", "access denied", " ptr",
 }
+
+// addressWords are those of which one stands in every refusal of an address.
+var addressWords = []string{"user", "mailbox", "address", "recipient", "account", "exist", "unknown", "no such", "not found", "domain", "host", "alias", "invalid", "inbox", "name", "utilisateur", "destinat", "benutzer", "empf"}
 
 // doubtful reports whether something in the text speaks against a fault of the
 // address: a doubtful word beside a generic phrase or a mere code, or beside any
 // wording a block list or another wording that blames the sender.
 func (r *Rules) doubtful(v verdict, q question, s scanned, listed bool) bool {
-	if v.certainty != Certain {
-		return containsAny(lower(q.reply.Text), doubts)
+	if low := lower(q.reply.Text); v.certainty != Certain {
+		if containsAny(low, doubts) || strings.Contains(low, "mailbox unavailable") && q.code().Subject != 1 {
+			return true
+		}
+		// A code without a word of the address may be any refusal.
+		return strings.HasPrefix(v.because.Rule, "code:") && telling(low) && !containsAny(low, addressWords)
 	}
 	if listed {
 		return true
@@ -171,9 +179,14 @@ func (q question) code() Code {
 	return q.reported
 }
 
+// maxOccurrences of one marker are looked at: hostile texts repeat them, and the
+// hundredth says nothing new.
+const maxOccurrences = 16
+
 // scanned is what one pass over a text finds.
 type scanned struct {
 	hits     []candidate // rules, conditions not yet checked
+	wrappers []candidate // those among them that say that time ran out
 	provider string
 	mentions []Mention
 }
@@ -182,13 +195,12 @@ func (r *Rules) scan(text string) scanned {
 	var (
 		s       scanned
 		lists   []listHit
-		seen    int
 		longest int // of the markers that prove a receiver
 	)
+	seen := make([]uint8, len(r.targets))
 	r.matcher.each(text, func(id uint32, start, end int) {
 		t := &r.targets[id]
-		// Hostile texts can repeat markers; beyond this many nothing new comes.
-		if seen++; seen > 4096 {
+		if seen[id]++; seen[id] > maxOccurrences {
 			return
 		}
 		if end = t.matchEnd(text, start, end); end < 0 {
@@ -196,7 +208,11 @@ func (r *Rules) scan(text string) scanned {
 		}
 		switch t.kind {
 		case ruleTarget:
-			s.hits = append(s.hits, candidate{rule: &r.rules[t.index], start: start, end: end})
+			c := candidate{rule: &r.rules[t.index], start: start, end: end}
+			s.hits = append(s.hits, c)
+			if c.rule.Reason == Expired && len(s.wrappers) < maxOccurrences {
+				s.wrappers = append(s.wrappers, c)
+			}
 		case receiverTarget:
 			if end-start > longest {
 				longest, s.provider = end-start, r.receivers[t.index].id
@@ -271,8 +287,8 @@ func (r *Rules) choose(q question, s scanned, provider string) (best, wrapper ca
 // insideWrapper reports whether a phrase is part of a longer one that says that
 // time ran out: the "timeout" of "retry timeout exceeded" is no reason.
 func (s *scanned) insideWrapper(c candidate) bool {
-	for _, w := range s.hits {
-		if w.rule.Reason == Expired && c.rule.Reason != Expired && w.start <= c.start && w.end >= c.end {
+	for _, w := range s.wrappers {
+		if c.rule.Reason != Expired && w.start <= c.start && w.end >= c.end {
 			return true
 		}
 	}

@@ -13,12 +13,18 @@ type fieldGroup []headerField
 
 func (g fieldGroup) get(name string) string { return header(g).get(name) }
 
+const (
+	maxFolds       = 500 // lines of one field; a reply of a hundred is long
+	maxGroupFields = 64  // of one recipient; RFC 3464 knows ten
+)
+
 // readGroups reads the paragraphs of a delivery-status part (RFC 3464, section
 // 2.1).
 func readGroups(b []byte) []fieldGroup {
 	var (
 		groups []fieldGroup
 		open   fieldGroup
+		folds  int // lines that continue the last field
 	)
 	for len(b) > 0 {
 		var line []byte
@@ -35,7 +41,7 @@ func readGroups(b []byte) []fieldGroup {
 		}
 		if (line[0] == ' ' || line[0] == '\t') && len(open) > 0 {
 			last := &open[len(open)-1]
-			if len(last.value) < maxReply {
+			if folds++; folds <= maxFolds && len(last.value) < maxReply {
 				last.value += "\n" + string(trimmed)
 			}
 			continue
@@ -43,7 +49,7 @@ func readGroups(b []byte) []fieldGroup {
 		name, value, ok := strings.Cut(string(trimmed), ":")
 		name = strings.ToLower(strings.TrimSpace(name))
 		if !ok || name == "" || strings.ContainsAny(name, " \t<>") {
-			if len(open) > 0 && len(open[len(open)-1].value) < maxReply { // a folded line that lost its indentation
+			if folds++; len(open) > 0 && folds <= maxFolds && len(open[len(open)-1].value) < maxReply { // a folded line that lost its indentation
 				last := &open[len(open)-1]
 				last.value += "\n" + string(trimmed)
 			}
@@ -53,7 +59,8 @@ func readGroups(b []byte) []fieldGroup {
 		if name == "final-recipient" && open.get("final-recipient") != "" {
 			groups, open = append(groups, open), nil
 		}
-		if len(open) < 64 {
+		folds = 0
+		if len(open) < maxGroupFields {
 			open = append(open, headerField{name, strings.TrimSpace(value)})
 		}
 	}
@@ -92,9 +99,12 @@ func plainFields(text string) []fieldGroup {
 	return readGroups([]byte(text[start:]))
 }
 
+// maxRepeats: some servers write an entry for each attempt.
+const maxRepeats = 8
+
 // statusReport reads the machine part; false means that it names no recipient.
 func (rd *reader) statusReport(text string) bool {
-	delivered := 0
+	judged := map[string]int{}
 	blocks := textBlocks(text, rd.own())
 	for _, g := range rd.fields {
 		if mta := typed(g.get("reporting-mta")); mta != "" && rd.rep.ReportingMTA == "" {
@@ -117,10 +127,13 @@ func (rd *reader) statusReport(text string) bool {
 		if rec.Address == "" {
 			continue
 		}
-		rd.explain(&rec, g, blocks, text)
-		if rec.Action == Delivered || rec.Action == Relayed || rec.Action == Expanded {
-			delivered++
+		// A report that names an address again and again is judged a few times.
+		key := lower(rec.Address) + " " + lower(rec.FinalAddress)
+		if judged[key]++; judged[key] > maxRepeats {
+			rd.walk.omit("further entries for an address that was named before")
+			continue
 		}
+		rd.explain(&rec, g, blocks, text)
 		rd.rep.Recipients = append(rd.rep.Recipients, rec)
 	}
 	if len(rd.rep.Recipients) == 0 {
@@ -163,6 +176,10 @@ func readRecipient(g fieldGroup) Recipient {
 		rec.Action = Relayed
 	case "expanded":
 		rec.Action = Expanded
+	case "":
+		if statusField(g.get("status")).Class == 2 {
+			rec.Action = Delivered
+		}
 	}
 	rec.ReportedStatus = statusField(g.get("status"))
 	rec.RemoteMTA = lower(strings.Trim(typed(g.get("remote-mta")), "[]<>. "))
@@ -328,7 +345,7 @@ func statusField(field string) Code {
 }
 
 // mergeRecipients joins groups about one address: some servers write one for
-// each attempt. The last says most.
+// each attempt. The first stays, unless it says less than a later one.
 func mergeRecipients(list []Recipient) []Recipient {
 	index := map[string]int{}
 	out := list[:0]

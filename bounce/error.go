@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/textproto"
 	"reflect"
@@ -170,7 +171,7 @@ func transportReason(err error) (Reason, string) {
 		return Network, "The program gave up before the server answered."
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return Network, "The server did not answer in time."
-	case errors.As(err, &op):
+	case errors.As(err, &op), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
 		return Network, "There was no connection to the server, or it broke."
 	}
 	return "", ""

@@ -3,6 +3,7 @@ package bounce
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -33,7 +34,7 @@ type recipientJSON struct {
 	Because        Decision   `json:"because"`
 	Certainty      Certainty  `json:"certainty,omitempty"`
 	RetryUntil     time.Time  `json:"retry_until,omitzero"`
-	RetryAfter     float64    `json:"retry_after,omitempty"` // seconds
+	RetryAfter     string     `json:"retry_after,omitempty"` // as time.Duration writes it: "5m0s"
 	Quoted         string     `json:"quoted,omitempty"`
 	Legs           []Leg      `json:"legs,omitempty"`
 }
@@ -47,7 +48,10 @@ func (rec Recipient) MarshalJSON() ([]byte, error) {
 		Lists: rec.named(MentionList), IPs: rec.named(MentionIP), Text: rec.Reply.Text, Enhanced: rec.Reply.Enhanced,
 		ReportedStatus: rec.ReportedStatus, Expired: rec.Expired, Stage: rec.Stage, RemoteMTA: rec.RemoteMTA,
 		Mentions: rec.Mentions, Because: rec.Because, Certainty: rec.Certainty, RetryUntil: rec.RetryUntil,
-		Legs: rec.Legs, RetryAfter: rec.RetryAfter.Seconds(),
+		Legs: rec.Legs,
+	}
+	if rec.RetryAfter > 0 {
+		out.RetryAfter = rec.RetryAfter.String()
 	}
 	if rec.Reply.Code > 0 {
 		out.Reply = strconv.Itoa(rec.Reply.Code)
@@ -101,11 +105,22 @@ func (rec *Recipient) UnmarshalJSON(b []byte) error {
 		Reply: Reply{Text: in.Text, Enhanced: in.Enhanced}, ReportedStatus: in.ReportedStatus, Expired: in.Expired,
 		Stage: in.Stage, RemoteMTA: in.RemoteMTA, Mentions: in.Mentions, Because: in.Because,
 		Certainty: in.Certainty, RetryUntil: in.RetryUntil, Quoted: in.Quoted, Legs: in.Legs,
-		RetryAfter: time.Duration(in.RetryAfter * float64(time.Second)),
 	}
+	rec.RetryAfter, _ = time.ParseDuration(in.RetryAfter)
+	rec.dropBadPlaces()
 	rec.Reply.Code, _ = strconv.Atoi(in.Reply)
 	if rec.Quoted == "" {
 		rec.Quoted = in.Text
 	}
 	return nil
+}
+
+// dropBadPlaces removes what points outside the reply: the text may have been
+// masked or cut since the report was written.
+func (rec *Recipient) dropBadPlaces() {
+	n := len(rec.Reply.Text)
+	rec.Mentions = slices.DeleteFunc(rec.Mentions, func(m Mention) bool { return m.Start < 0 || m.End > n || m.Start > m.End })
+	if b := &rec.Because; b.Start < 0 || b.End > n || b.Start > b.End {
+		b.Start, b.End = 0, 0
+	}
 }

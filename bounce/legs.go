@@ -13,12 +13,15 @@ var legPattern = regexp.MustCompile(`(?i)\b(SPF|DKIM|DMARC)\s*(?:\[([^\]\s]{1,25
 // maxLegs is more than three methods with a few domains each.
 const maxLegs = 8
 
+// maxLegText is how much of a reply is searched for them: Gmail's is 700 octets.
+const maxLegText = 4 << 10
+
 func readLegs(text string) []Leg {
 	if !strings.Contains(text, "=") {
 		return nil
 	}
 	var legs []Leg
-	for _, m := range legPattern.FindAllStringSubmatch(text, maxLegs) {
+	for _, m := range legPattern.FindAllStringSubmatch(text[:min(len(text), maxLegText)], maxLegs) {
 		legs = append(legs, Leg{Method: lower(m[1]), Domain: lower(m[2]), IP: m[3], Result: lower(m[4])})
 	}
 	return legs

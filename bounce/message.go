@@ -63,7 +63,7 @@ func (rd *reader) read(message []byte) {
 	for _, m := range rd.machine {
 		rd.fields = append(rd.fields, readGroups(m)...)
 	}
-	if len(rd.fields) == 0 {
+	if len(rd.fields) == 0 && rd.looksLikeBounce(text) {
 		rd.fields = plainFields(text)
 	}
 	switch {
@@ -174,8 +174,11 @@ func returnPath(o *Original) string {
 func (rd *reader) addComplaint(address string) {
 	rec := Recipient{Address: address, Action: Delivered, Reason: Complaint, Category: Complaint.Category(), Response: Complaint.Response(), Permanence: NoFailure, Suppress: true, Certainty: Certain}
 	rec.Because = Decision{Rule: "container", Text: "Feedback-Type: " + rd.rep.Complaint.Type, Source: "RFC 5965, section 3.1", Says: "The recipient reported the mail as unwanted."}
-	if rd.rep.Complaint.Type == "not-spam" {
+	if t := rd.rep.Complaint.Type; t != "abuse" && t != "opt-out" && t != "" {
+		// RFC 6591 reports failed authentication so, mostly of forged mail; fraud and
+		// virus reports too are no wish of the recipient's.
 		rec.Suppress, rec.Response = false, Ignore
+		rec.Because.Says = "The receiver sends a feedback report of type " + t + "; the recipient asked for nothing."
 	}
 	rd.rep.Recipients = append(rd.rep.Recipients, rec)
 }

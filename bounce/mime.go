@@ -91,6 +91,7 @@ func cutLine(b []byte) (line, rest []byte) {
 // there.
 func (w *walker) readHeader(b []byte) (header, []byte) {
 	var h header
+	folds := 0 // lines that continue the last field
 	for first := true; len(b) > 0; first = false {
 		line, rest := cutLine(b)
 		if len(line) == 0 {
@@ -108,7 +109,9 @@ func (w *walker) readHeader(b []byte) (header, []byte) {
 				return h, b
 			}
 			last := &h[len(h)-1]
-			if folded := bytes.TrimSpace(line); len(folded) > 0 && len(last.value) < maxHeaderLine {
+			if folds++; folds > maxFolds {
+				w.omit("lines of a header field beyond 500")
+			} else if folded := bytes.TrimSpace(line); len(folded) > 0 && len(last.value) < maxHeaderLine {
 				last.value += " " + string(folded)
 			}
 			b = rest
@@ -122,6 +125,7 @@ func (w *walker) readHeader(b []byte) (header, []byte) {
 			}
 			return h, b
 		}
+		folds = 0
 		if len(h) == maxHeaders {
 			w.omit("header fields beyond 2,000")
 		} else if len(h) < maxHeaders {
@@ -154,6 +158,10 @@ func (w *walker) read(b []byte, depth int) part {
 		return p
 	}
 	for _, section := range w.split(p.body, boundary) {
+		if w.parts >= maxParts {
+			w.omit("parts beyond 256")
+			break
+		}
 		p.children = append(p.children, w.read(section, depth+1))
 	}
 	return p
@@ -258,11 +266,8 @@ func (w *walker) decode(p *part, limit int) []byte {
 	case "quoted-printable":
 		r := quotedprintable.NewReader(bytes.NewReader(cut(b, limit*3)))
 		var out bytes.Buffer
-		// Bad escapes end the reader; what came before stands, and the rest is
-		// taken as it is.
-		if _, err := out.ReadFrom(r); err != nil {
-			b = append(out.Bytes(), undecoded(b, out.Len())...)
-		} else {
+		// What is no quoted-printable is taken as it is.
+		if _, err := out.ReadFrom(r); err == nil {
 			b = out.Bytes()
 		}
 	}
@@ -274,10 +279,6 @@ func (w *walker) decode(p *part, limit int) []byte {
 }
 
 func cut(b []byte, limit int) []byte { return b[:min(len(b), limit)] }
-
-// undecoded is what is left of an encoded body when n decoded octets were read
-// before a fault; the encoded form is never shorter.
-func undecoded(b []byte, n int) []byte { return b[min(n, len(b)):] }
 
 func decodeBase64(b []byte) []byte {
 	clean := make([]byte, 0, len(b))
@@ -355,7 +356,7 @@ func htmlText(s string) string {
 			s = after
 			continue
 		}
-		end := strings.IndexByte(s, '>')
+		end := strings.IndexByte(cutTag(s), '>')
 		if end < 0 || end > 1 && strings.Contains(s[1:end], "@") {
 			// An address in angle brackets, or a lone "<".
 			b.WriteByte('<')
@@ -377,6 +378,11 @@ func htmlText(s string) string {
 	}
 	return html.UnescapeString(b.String())
 }
+
+// maxTag bounds one tag: longer ones are text.
+const maxTag = 1 << 10
+
+func cutTag(s string) string { return s[:min(len(s), maxTag)] }
 
 func tagName(tag string) string {
 	tag = strings.TrimPrefix(tag, "/")

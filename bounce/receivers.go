@@ -13,7 +13,6 @@ type receiver struct {
 	id, name string
 	suffixes []string // ".mail.protection.example", "mx*.gmx.example" or a whole host name
 	texts    []string // markers
-	domains  []string // mailbox domains, for information
 }
 
 func readReceivers(table string) ([]receiver, error) {
@@ -34,9 +33,7 @@ func readReceivers(table string) ([]receiver, error) {
 				r.suffixes = append(r.suffixes, lower(f.Value))
 			case "text":
 				r.texts = append(r.texts, f.Value)
-			case "domain":
-				r.domains = append(r.domains, lower(f.Value))
-			case "source":
+			case "domain", "source": // for the reader of the table
 			default:
 				return nil, stanza.Error(f.Line, "a receiver has no %q", f.Key)
 			}

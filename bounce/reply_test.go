@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/textproto"
 	"reflect"
@@ -218,6 +219,7 @@ func TestFromError(t *testing.T) {
 		{"look-up failed", &net.DNSError{Err: "server misbehaving", Name: "mx.example", IsTemporary: true}, 0, "", DNSFailure},
 		{"refused", &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}, 0, "", Network},
 		{"certificate", fmt.Errorf("starttls: %w", x509.HostnameError{Certificate: &x509.Certificate{}, Host: "mx.example"}), 0, "", TLS},
+		{"dropped", fmt.Errorf("data: %w", io.EOF), 0, "", Network},
 		{"deadline", context.DeadlineExceeded, 0, "", Network},
 		{"canceled", context.Canceled, 0, "", Network},
 		{"other", errors.New("the moon is full"), 0, "", ReasonUnknown},
@@ -256,6 +258,14 @@ func TestDoubtKeepsTheAddress(t *testing.T) {
 		"550 Recipient unknown or access denied, or temporarily unavailable",
 		"550 5.1.1 <anna@recipient.example>: Recipient address rejected: undeliverable address: host mx[192.0.2.9] said: 554 5.7.1 Client host [192.0.2.1] blocked using bl.spamcop.net",
 		"550 5.1.10 domain does not exist for sender shop.example",
+		"550 5.1.1 You are not allowed to send to this address",
+		"550 5.1.1 Rejected: our reputation service distrusts 198.51.100.7",
+		"550 5.1.2 rejected by our filter",
+		"550 5.1.4 rejected",
+		"550 5.1.6 no thanks",
+		"550 5.7.1 mailbox unavailable",
+		"550 Requested action not taken: mailbox unavailable",
+		"550 Verification failed for <office@shop.example> no such user here",
 	} {
 		if r := ParseReply(reply).Recipients[0]; r.Suppress {
 			t.Errorf("%q suppresses for %s by %s", reply, r.Reason, r.Because.Rule)

@@ -249,22 +249,29 @@ func (rd *reader) textReport(text string) bool {
 
 // failedRecipients reads the field that Exim and Google write.
 func failedRecipients(h header) []string {
-	var list []string
+	var list addressList
 	for _, field := range h.all("x-failed-recipients") {
 		for _, a := range findAddresses(field) {
-			list = appendNew(list, a)
+			list.add(a)
 		}
 	}
-	return list
+	return list.addresses
 }
 
-func appendNew(list []string, a string) []string {
-	for _, b := range list {
-		if strings.EqualFold(a, b) {
-			return list
-		}
+// An addressList holds each address once, up to one more than the limit.
+type addressList struct {
+	addresses []string
+	seen      map[string]bool
+}
+
+func (l *addressList) add(a string) {
+	if l.seen == nil {
+		l.seen = map[string]bool{}
 	}
-	return append(list, a)
+	if key := lower(a); !l.seen[key] && len(l.addresses) <= maxRecipients {
+		l.seen[key] = true
+		l.addresses = append(l.addresses, a)
+	}
 }
 
 // A block is what a text says of one address: the line that begins with it and
@@ -272,6 +279,15 @@ func appendNew(list []string, a string) []string {
 type block struct {
 	address string
 	text    string
+	lines   []string // of text, while it is gathered
+	size    int
+}
+
+// add gathers a line, up to the size of the longest reply that is read.
+func (b *block) add(line string) {
+	if b.size < maxReply {
+		b.lines, b.size = append(b.lines, line), b.size+len(line)+1
+	}
 }
 
 // leads may stand before the address that begins a block.
@@ -299,7 +315,7 @@ func textBlocks(text string, own map[string]bool) blockSet {
 			if len(blocks) == maxRecipients {
 				break
 			}
-			blocks = append(blocks, block{address: a, text: rest})
+			blocks = append(blocks, block{address: a, lines: []string{rest}})
 			open, blanks = len(blocks)-1, 0
 			continue
 		}
@@ -312,9 +328,7 @@ func textBlocks(text string, own map[string]bool) blockSet {
 			continue
 		}
 		blanks = 0
-		if b := &blocks[open]; len(b.text) < maxReply {
-			b.text += "\n" + trimmed
-		}
+		blocks[open].add(trimmed)
 	}
 	return mergeBlocks(blocks)
 }
@@ -351,9 +365,14 @@ func mergeBlocks(blocks []block) blockSet {
 		if !seen {
 			s.index[key] = len(s.list)
 			s.list = append(s.list, b)
-		} else if old := &s.list[at]; len(old.text) < maxReply {
-			old.text += "\n" + b.text
+			continue
 		}
+		for _, line := range b.lines {
+			s.list[at].add(line)
+		}
+	}
+	for i := range s.list {
+		s.list[i].text, s.list[i].lines = strings.Join(s.list[i].lines, "\n"), nil
 	}
 	return s
 }
@@ -453,28 +472,31 @@ func findAddresses(text string) []string {
 // loneAddresses finds the recipient in running text: an address on a line that,
 // with the one before, speaks of failure; else the only address there is.
 func loneAddresses(text string, own map[string]bool) []string {
-	var near, all []string
-	before := ""
+	var near, all addressList
+	before := false // the line before speaks of failure
 	for line := range strings.Lines(text) {
+		if strings.TrimSpace(line) == "" {
+			continue
+		}
 		low := lower(line)
+		here := containsAny(low, failurePhrases)
+		failure := before || here || startsReply(strings.TrimLeft(low, " \t<"))
 		for _, a := range findAddresses(line) {
 			if own[lower(a)] || isRobot(a) {
 				continue
 			}
-			all = appendNew(all, a)
-			if containsAny(before+" "+low, failurePhrases) || startsReply(strings.TrimLeft(low, " \t<")) {
-				near = appendNew(near, a)
+			all.add(a)
+			if failure {
+				near.add(a)
 			}
 		}
-		if strings.TrimSpace(low) != "" {
-			before = low
-		}
+		before = here
 	}
 	switch {
-	case len(near) > 0:
-		return near
-	case len(all) == 1:
-		return all
+	case len(near.addresses) > 0:
+		return near.addresses
+	case len(all.addresses) == 1:
+		return all.addresses
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package dnsbl
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 
@@ -75,7 +76,7 @@ func (c *check) list(ctx context.Context, l *List) Result {
 	}
 	answer := c.ask(ctx, name, resolve.A)
 	probing.Wait()
-	res.Answer, res.Proven = answer, alive.Status == resolve.OK
+	res.Answer = answer
 	res.Status, res.Codes, res.Why = l.Interpret(answer)
 	switch res.Status {
 	case NotListed:
@@ -90,12 +91,25 @@ func (c *check) list(ctx context.Context, l *List) Result {
 	return res
 }
 
-// trustAbsence takes "not listed" back when the list's own test entry is gone
-// too: the list was emptied.
+// trustAbsence believes "not listed" of a list that holds its own test entry. One
+// that does not was emptied; where the entry cannot be asked for, or the list
+// refuses, the absence means nothing either.
 func (c *check) trustAbsence(res *Result, alive resolve.Answer) {
-	if alive.Status.Absent() {
-		res.Status, res.Probe = Dead, alive
-		res.Why = "the list does not hold its own test entry: it answers nothing about anybody"
+	if alive.Status == resolve.Unset {
+		return // the list documents none
+	}
+	res.Probe = alive
+	status, _, why := res.List.Interpret(alive)
+	switch {
+	case alive.Status.Absent():
+		res.Status, res.Why = Dead, "the list does not hold its own test entry: it answers nothing about anybody"
+	case status == Listed, status == Unknown && alive.Status == resolve.OK:
+		res.Proven = true // some lists answer with a code of their own for the test
+	default:
+		res.Status, res.Why = status, why
+		if status == Unknown {
+			res.Why = "its test entry, which must be there, could not be asked: " + why
+		}
 	}
 }
 
@@ -129,15 +143,9 @@ func (c *check) confirm(ctx context.Context, res *Result) {
 
 func sameAddrs(a, b resolve.Answer) bool {
 	x, y := a.Addrs(), b.Addrs()
-	if len(x) != len(y) {
-		return false
-	}
-	for i := range x {
-		if x[i] != y[i] {
-			return false
-		}
-	}
-	return true
+	slices.SortFunc(x, netip.Addr.Compare)
+	slices.SortFunc(y, netip.Addr.Compare)
+	return slices.Equal(x, y)
 }
 
 // reason asks for the text that explains an entry (RFC 5782, section 2.1). It is

@@ -54,7 +54,11 @@ func TestCheckTellsSickListsApart(t *testing.T) {
 	for _, w := range want {
 		zones = append(zones, w.zone)
 	}
-	for i, res := range Check(t.Context(), zone, Own(zones...), target) {
+	results := Check(t.Context(), zone, Own(zones...), target)
+	if len(results) != len(want) {
+		t.Fatalf("%d results, want %d", len(results), len(want))
+	}
+	for i, res := range results {
 		if res.List.Zone != want[i].zone || res.Status != want[i].status {
 			t.Errorf("%s is %s (%s), want %s", res.List.Zone, res.Status, res.Why, want[i].status)
 		}
@@ -87,6 +91,28 @@ func TestCheckKnowsSpamhaus(t *testing.T) {
 		if res.Status != tt.status || tt.nature != "" && !res.Has(tt.nature) {
 			t.Errorf("%s: %s %v (%s), want %s %s", tt.answer, res.Status, res.Codes, res.Why, tt.status, tt.nature)
 		}
+	}
+}
+
+// An absence counts only where the list's own test entry can be asked for.
+func TestCheckBelievesNoAbsenceUnproven(t *testing.T) {
+	lists := Default().Select(func(l *List) bool { return l.ID == "spamcop" })
+	for entry, want := range map[string]Status{
+		"2.0.0.127.bl.spamcop.net. A 127.0.0.2": NotListed,
+		"":                                      Dead,
+		";! 2.0.0.127.bl.spamcop.net ANY TIMEOUT":     Unknown,
+		";! 2.0.0.127.bl.spamcop.net ANY REFUSED":     Unknown,
+		"2.0.0.127.bl.spamcop.net. A 127.255.255.254": Refused,
+		"2.0.0.127.bl.spamcop.net. A 203.0.113.80":    Dead,
+	} {
+		results := Check(t.Context(), resolvetest.New(t, entry+"\n"), lists, IP(netip.MustParseAddr("198.51.100.23")))
+		if len(results) != 1 || results[0].Status != want || results[0].Proven != (want == NotListed) {
+			t.Errorf("%q: %+v, want %s", entry, results, want)
+		}
+	}
+	zen := Default().Select(func(l *List) bool { return l.ID == "spamhaus-zen" })
+	if res := Check(t.Context(), resolvetest.New(t, ""), zen, IP(netip.MustParseAddr("2001:db8::7")))[0]; res.Status != Dead {
+		t.Errorf("an IPv6 address on an emptied list: %s, want dead", res.Status)
 	}
 }
 

@@ -145,6 +145,10 @@ func (res *Result) Meaning() string {
 
 // MarshalJSON implements [json.Marshaler]: a line of "rebound dnsbl -json".
 func (res Result) MarshalJSON() ([]byte, error) {
+	action := res.Action
+	if action == Mixed {
+		action = Info // nothing is listed, so no code says which
+	}
 	codes := []string{}
 	for _, c := range res.Codes {
 		codes = append(codes, c.Addr.String())
@@ -161,5 +165,5 @@ func (res Result) MarshalJSON() ([]byte, error) {
 		Delist  string   `json:"delist"`
 		Weight  Weight   `json:"weight"`
 		Error   string   `json:"error"`
-	}{res.Target.String(), res.List.ID, res.List.Zone, res.Status, res.Action, codes, res.Meaning(), res.Reason, res.List.Removal, res.List.Weight, res.Why})
+	}{res.Target.String(), res.List.ID, res.List.Zone, res.Status, action, codes, res.Meaning(), res.Reason, res.List.Removal, res.List.Weight, res.Why})
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rebound-mail/rebound/resolve"
@@ -88,21 +89,24 @@ func (g *gate) Resolve(ctx context.Context, name string, t resolve.Type) resolve
 }
 
 func TestCacheSharesAFlight(t *testing.T) {
-	g := &gate{open: make(chan struct{})}
-	c := resolve.NewCache(g)
-	var wg sync.WaitGroup
-	for range 20 {
-		wg.Go(func() {
-			if a := c.Resolve(t.Context(), "a.example", resolve.A); a.Status != resolve.OK {
-				t.Errorf("answer %v, want OK", a)
-			}
-		})
-	}
-	close(g.open)
-	wg.Wait()
-	if got := g.calls.Load(); got != 1 {
-		t.Errorf("the resolver was asked %d times, want once", got)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		g := &gate{open: make(chan struct{})}
+		c := resolve.NewCache(g)
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() {
+				if a := c.Resolve(t.Context(), "a.example", resolve.A); a.Status != resolve.OK {
+					t.Errorf("answer %v, want OK", a)
+				}
+			})
+		}
+		synctest.Wait() // all of them wait: one for the resolver, the others for it
+		close(g.open)
+		wg.Wait()
+		if got := g.calls.Load(); got != 1 {
+			t.Errorf("the resolver was asked %d times, want once", got)
+		}
+	})
 }
 
 func TestCacheFollowersOutliveTheLeader(t *testing.T) {

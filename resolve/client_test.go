@@ -23,8 +23,8 @@ func TestClientTakesALateAnswer(t *testing.T) {
 	if a.Status != resolve.OK {
 		t.Fatalf("answer %v, want OK", a)
 	}
-	if got, want := len(zone.Asked()), 3; got != want {
-		t.Errorf("asked %d times, want %d: %v", got, want, zone.Asked())
+	if got, limit := len(zone.Asked()), 3; got > limit {
+		t.Errorf("asked %d times, more than the %d tries: %v", got, limit, zone.Asked())
 	}
 }
 
@@ -159,6 +159,66 @@ func TestClientTruncatedWithoutTCPIsNotAbsence(t *testing.T) {
 	})
 	if a := c.Resolve(t.Context(), "a.example", resolve.A); a.Status != resolve.Other || a.Err == nil {
 		t.Errorf("answer %v, want Other with the TCP error", a)
+	}
+}
+
+// A packet cut inside a record is truncated, not malformed.
+func TestClientAsksOverTCPForACutPacket(t *testing.T) {
+	zone := resolvetest.New(t, "a.example. A 192.0.2.1\n")
+	whole := resolvetest.Serve(t, zone)
+	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer udp.Close()
+	tcp, err := net.Listen("tcp", udp.LocalAddr().String())
+	if err != nil {
+		t.Skipf("the port is taken for TCP: %v", err)
+	}
+	defer tcp.Close()
+	go func() {
+		buf := make([]byte, 1500)
+		n, from, err := udp.ReadFrom(buf)
+		if err != nil {
+			return
+		}
+		q := new(dns.Msg)
+		_ = q.Unpack(buf[:n])
+		m := new(dns.Msg).SetReply(q)
+		m.Truncated = true
+		m.Answer = []dns.RR{aRecord("a.example.", "192.0.2.1")}
+		packet, _ := m.Pack()
+		_, _ = udp.WriteTo(packet[:len(packet)-7], from)
+	}()
+	go func() {
+		conn, err := tcp.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		c := &dns.Conn{Conn: conn}
+		q, err := c.ReadMsg()
+		if err != nil {
+			return
+		}
+		m, err := dns.Exchange(q, whole)
+		if err == nil {
+			_ = c.WriteMsg(m)
+		}
+	}()
+	if a := client(t, udp.LocalAddr().String()).Resolve(t.Context(), "a.example", resolve.A); a.Status != resolve.OK {
+		t.Errorf("answer %v, want that of TCP", a)
+	}
+}
+
+func TestClientTakesNoReferralForAbsence(t *testing.T) {
+	c := scripted(t, func(w dns.ResponseWriter, q *dns.Msg) {
+		m := new(dns.Msg).SetReply(q)
+		m.Ns = []dns.RR{&dns.NS{Hdr: dns.RR_Header{Name: "example.", Rrtype: dns.TypeNS, Class: dns.ClassINET, Ttl: 60}, Ns: "ns.example."}}
+		_ = w.WriteMsg(m)
+	})
+	if a := c.Resolve(t.Context(), "a.example", resolve.A); a.Status.Known() || a.Err == nil {
+		t.Errorf("answer %v, want one that knows nothing", a)
 	}
 }
 

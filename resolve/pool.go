@@ -157,10 +157,20 @@ func (s *socket) read() {
 		id := binary.BigEndian.Uint16(buf)
 		m := new(dns.Msg)
 		if m.Unpack(buf[:n]) != nil {
-			m = nil
+			m = cutMessage(id, buf[2])
 		}
 		s.deliver(id, m)
 	}
+}
+
+// cutMessage stands for a message that cannot be read: nil, or one that is only
+// truncated when its flags say so (RFC 1035, section 4.1.1). TCP then tells.
+func cutMessage(id uint16, flags byte) *dns.Msg {
+	const response, truncated = 0x80, 0x02
+	if flags&response == 0 || flags&truncated == 0 {
+		return nil
+	}
+	return &dns.Msg{MsgHdr: dns.MsgHdr{Id: id, Response: true, Truncated: true}}
 }
 
 // deliver gives m to the query that it answers. A message that cannot be read,
@@ -171,8 +181,10 @@ func (s *socket) deliver(id uint16, m *dns.Msg) {
 	defer s.pool.mu.Unlock()
 	for _, q := range s.waiting[id] {
 		switch {
-		case m == nil || (m.Truncated && len(m.Question) == 0):
+		case m == nil:
 			q.offer(reply{from: s.pool.server})
+		case m.Truncated && len(m.Question) == 0:
+			q.offer(reply{msg: m, from: s.pool.server})
 		case matches(m, q.name, q.t):
 			q.offer(reply{msg: m, from: s.pool.server})
 			return

@@ -49,8 +49,8 @@ func (r *Recorder) Resolve(ctx context.Context, name string, t Type) Answer {
 		r.answers = map[cacheKey]Answer{}
 	}
 	key := cacheKey{a.Name, a.Type}
-	// A question that one caller gave up on may have been answered for another.
-	if _, answered := r.answers[key]; !answered || a.Status != Canceled {
+	// What one caller gave up on, or a later failure, does not undo an answer.
+	if old, asked := r.answers[key]; !asked || !old.Status.Known() && a.Status != Canceled || a.Status.Known() {
 		r.answers[key] = a
 	}
 	return a
@@ -171,6 +171,9 @@ func readRecording(r io.Reader) (recording, error) {
 		if err := json.Unmarshal(lines.Bytes(), &a); err != nil {
 			return nil, fmt.Errorf("resolve: recording: line %d: %w", n, err)
 		}
+		if a.Status == OK && len(a.Records) == 0 {
+			return nil, fmt.Errorf("resolve: recording: line %d: an answer without a record", n)
+		}
 		answers[cacheKey{a.Name, a.Type}] = answerFromFile(a)
 	}
 	if limited.N <= 0 {
@@ -206,5 +209,9 @@ var errOffline = errors.New("resolve: offline, nothing is asked")
 
 // Resolve implements [Resolver].
 func (Offline) Resolve(_ context.Context, name string, t Type) Answer {
-	return failed(name, t, Other, errOffline)
+	canonical, err := Name(name)
+	if err != nil {
+		return failed(name, t, Other, err)
+	}
+	return failed(canonical, t, Other, errOffline)
 }

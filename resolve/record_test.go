@@ -63,6 +63,7 @@ func TestReplayRefusesWhatItCannotRead(t *testing.T) {
 		"other JSON":     `{"name":"x"}` + "\n",
 		"newer version":  `{"recording":"rebound-dns","version":9}` + "\n",
 		"broken answer":  `{"recording":"rebound-dns","version":1}` + "\n{\"name\":\n",
+		"empty answer":   `{"recording":"rebound-dns","version":1}` + "\n" + `{"name":"a","type":"A","status":"ok"}` + "\n",
 		"broken status":  `{"recording":"rebound-dns","version":1}` + "\n" + `{"name":"a","type":"A","status":"fine"}` + "\n",
 		"zone syntax":    "a.example. A 192.0.2.300\n",
 		"generate":       "$GENERATE 1-9 a$.example. A 192.0.2.1\n",
@@ -102,10 +103,15 @@ func TestRecorderKeepsTheBetterAnswer(t *testing.T) {
 	if a := rec.Answers()[0]; a.Status != resolve.OK {
 		t.Errorf("kept %v, want the answer that was not canceled", a)
 	}
+	rec.Resolver = resolvetest.New(t, ";! a.example ANY SERVFAIL\n")
+	rec.Resolve(t.Context(), "a.example", resolve.A)
+	if a := rec.Answers()[0]; a.Status != resolve.OK {
+		t.Errorf("kept %v, want the answer that came before the failure", a)
+	}
 }
 
 func TestOffline(t *testing.T) {
-	if a := (resolve.Offline{}).Resolve(t.Context(), "a.example", resolve.A); a.Status.Known() || a.Err == nil {
+	if a := (resolve.Offline{}).Resolve(t.Context(), "A.Example.", resolve.A); a.Status.Known() || a.Err == nil || a.Name != "a.example" {
 		t.Errorf("answer %v, want one that knows nothing and says why", a)
 	}
 }

@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -144,10 +145,24 @@ func answer(m *dns.Msg, name string, t Type) Answer {
 		a.Status, a.TTL = OK, ttl
 	case m.Rcode == dns.RcodeNameError:
 		a.Status, a.Records, a.TTL = NXDomain, nil, negativeTTL(m.Ns, ttl)
-	default:
+	case m.RecursionAvailable && !hasType(m.Ns, dns.TypeNS), hasType(m.Ns, dns.TypeSOA):
 		a.Status, a.TTL = NoData, negativeTTL(m.Ns, ttl)
+	default:
+		// A referral (RFC 2308, section 2.2): this server does not know.
+		a.Status, a.Err, a.Chain = Other, errReferral, nil
 	}
 	return a
+}
+
+var errReferral = errors.New("resolve: the server only names other servers: it does no recursion")
+
+func hasType(section []dns.RR, t uint16) bool {
+	for _, rr := range section {
+		if rr.Header().Rrtype == t {
+			return true
+		}
+	}
+	return false
 }
 
 func rcodeName(rcode int) string {

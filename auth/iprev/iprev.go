@@ -88,7 +88,7 @@ func (res *Result) reverse(ctx context.Context, r resolve.Resolver) {
 	case res.PTR.Status.Absent():
 		res.Status = Missing
 		return
-	case res.PTR.Status != resolve.OK:
+	case res.PTR.Status != resolve.OK, len(res.PTR.Hosts()) == 0:
 		res.Status = TempError
 		return
 	}

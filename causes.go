@@ -127,12 +127,11 @@ func (r *run) nothingRefused() string {
 	return "this is no bounce: no refused recipient was found in it"
 }
 
-// add appends a cause; one of the same kind is merged into the first, but for
-// domains, of which each has its own.
+// add appends a cause; one that says the same is merged into the first.
 func (r *run) add(c Cause) {
 	c.Summary = r.fillFor(c, c.Summary)
 	for i := range r.out.Causes {
-		if old := &r.out.Causes[i]; old.Kind == c.Kind && old.Fault == c.Fault && (c.Kind != bounce.UnknownDomain || old.Summary == c.Summary) {
+		if old := &r.out.Causes[i]; old.Kind == c.Kind && old.Fault == c.Fault && old.Summary == c.Summary {
 			old.Evidence = append(old.Evidence, c.Evidence...)
 			return
 		}
@@ -272,10 +271,6 @@ func ageText(d time.Duration) string {
 
 // compareListing asks what the lists that were named say now.
 func (r *run) compareListing(s statement, c *Cause) {
-	results := r.findings.ipLists
-	if s.reason == bounce.DomainListed {
-		results = r.findings.domainLists
-	}
 	if internal := privateItem(s.rec); internal != "" {
 		c.Fault = NotTold
 		c.Detail = fmt.Sprintf("The reply names %s, a private address, which no list can hold: a relay inside the receiver's network, or one of your own, was asked about.", internal)
@@ -286,25 +281,31 @@ func (r *run) compareListing(s statement, c *Cause) {
 	}
 	c.State = NotCheckable
 	var texts []string
+	closed := len(s.lists) > 0
 	for i, l := range s.lists {
 		if l == nil {
+			closed = false
 			texts = append(texts, fmt.Sprintf("%s cannot be asked by others: only the receiver and its operator see it.", s.names[i]))
 			continue
 		}
-		st := r.listState(l, results)
-		state, text := r.compareList(st, c)
+		closed = closed && !l.Usable()
+		state, text := r.compareList(r.listState(s, i), c)
 		texts = append(texts, text)
 		if better(state, c.State) {
 			c.State = state
 		}
 	}
-	if len(s.lists) == 0 {
+	switch {
+	case len(s.lists) == 0:
 		texts = append(texts, "The reply names no list that can be asked.")
-		r.mentionOwnListings(c)
+	case closed:
+		l := s.lists[0]
+		c.Kind, c.Fault, c.Certainty = bounce.Misconfigured, OfReceiver, bounce.Certain
+		c.Summary = fmt.Sprintf("the receiver asks %s, a list that is out of service (%s)", l.Name, l.Closed())
 	}
 	c.Detail = strings.Join(texts, " ")
 	if c.State == Confirmed {
-		r.byNature(s, c, results)
+		r.byNature(s, c)
 	}
 }
 
@@ -327,13 +328,15 @@ func better(a, b State) bool {
 	return order[a] > order[b]
 }
 
+// listMemory is how long a receiver may go on with an answer of a list: entries
+// commonly live from minutes to an hour in caches, and mirrors lag behind.
+const listMemory = time.Hour
+
 // compareList tells the state of one named list.
 func (r *run) compareList(st listState, c *Cause) (State, string) {
 	l := st.list
 	name := fmt.Sprintf("%s (%s)", l.Name, l.Zone)
 	if !l.Usable() {
-		c.Kind, c.Fault, c.Certainty = bounce.Misconfigured, OfReceiver, bounce.Certain
-		c.Summary = fmt.Sprintf("the receiver asks %s, a list that is out of service (%s)", l.Name, l.Closed())
 		c.Evidence = append(c.Evidence, finding.Evidence{Kind: finding.KindTable, Source: l.Sources[0], Text: l.Zone + ": " + l.Closed()})
 		return NotCheckable, fmt.Sprintf("%s no longer exists: nobody can be on it or be removed from it.", name)
 	}
@@ -354,10 +357,10 @@ func (r *run) compareList(st listState, c *Cause) (State, string) {
 		return Confirmed, text
 	case dnsbl.NotListed:
 		if !res.Proven {
-			return NotAsked, fmt.Sprintf("%s gives no entry for %s now; it has no test entry by which to tell that it is in order.", name, res.Target)
+			return NotAsked, fmt.Sprintf("%s gives no entry for %s now; it documents no test entry by which to tell that it is in order.", name, res.Target)
 		}
 		now := *c
-		r.gone(&now, res.Answer.TTL,
+		r.gone(&now, max(res.Answer.TTL, listMemory),
 			fmt.Sprintf("%s has no entry for %s any more.", name, res.Target),
 			fmt.Sprintf("%s has no entry for %s now: it was removed since, or the receiver uses an older copy.", name, res.Target))
 		return now.State, now.Detail
@@ -371,12 +374,12 @@ func (r *run) compareList(st listState, c *Cause) (State, string) {
 
 // byNature puts a confirmed listing down to its root: a range that should not
 // send, or a missing PTR record, is the cause, and the list only tells of it.
-func (r *run) byNature(s statement, c *Cause, results []dnsbl.Result) {
-	for _, l := range s.lists {
+func (r *run) byNature(s statement, c *Cause) {
+	for i, l := range s.lists {
 		if l == nil {
 			continue
 		}
-		st := r.listState(l, results)
+		st := r.listState(s, i)
 		if st.result == nil || st.result.Status != dnsbl.Listed {
 			continue
 		}
@@ -401,25 +404,14 @@ func listTitle(st listState) string {
 	return st.result.List.Name
 }
 
-// mentionOwnListings adds what the lists that we asked say when the receiver
-// named none.
-func (r *run) mentionOwnListings(c *Cause) {
-	for i := range r.findings.ipLists {
-		if res := &r.findings.ipLists[i]; res.Status == dnsbl.Listed && res.Action == dnsbl.Block {
-			c.Evidence = append(c.Evidence, dns(res.Answer)...)
-			c.State = Confirmed
-		}
-	}
-}
-
 // addCompromise adds the root of an exploit listing: something behind the address
 // behaves like malware.
 func (r *run) addCompromise(s statement) {
-	for _, l := range s.lists {
+	for i, l := range s.lists {
 		if l == nil {
 			continue
 		}
-		st := r.listState(l, r.findings.ipLists)
+		st := r.listState(s, i)
 		exploit := st.result != nil && st.result.Status == dnsbl.Listed && (st.result.Has(dnsbl.Exploit) || st.result.Has(dnsbl.Botnet))
 		if !exploit {
 			continue
@@ -542,10 +534,17 @@ func (r *run) compareLegs(s statement, c *Cause) {
 
 func (r *run) complaint() Cause {
 	a := r.report.Complaint
+	if a == nil {
+		a = new(bounce.Abuse)
+	}
 	c := Cause{Kind: bounce.Complaint, Certainty: bounce.Certain, State: NotCheckable, Fault: OfRecipient, Summary: rowOf(bounce.Complaint).summary, Source: "RFC 5965"}
 	c.Evidence = []finding.Evidence{{Kind: finding.KindMessage, Source: "feedback report", Text: "Feedback-Type: " + a.Type}}
-	if a.Type == "not-spam" {
+	switch a.Type {
+	case "", "abuse", "opt-out":
+	case "not-spam":
 		c.Kind, c.Fault, c.Summary = NotABounce, OfNobody, "the recipient says that the mail is no spam: the opposite of a complaint"
+	default:
+		c.Kind, c.Fault, c.Summary = NotABounce, NotTold, "the receiver sends a feedback report of type "+a.Type+"; the recipient asked for nothing"
 	}
 	if o := r.report.Original; o != nil && o.MessageID != "" {
 		c.Detail = fmt.Sprintf("It is about message %s, \"%s\".", o.MessageID, o.Subject)

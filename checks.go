@@ -169,15 +169,17 @@ func (r *run) destinationsToAsk() []bounce.Recipient {
 func (r *run) domains() []string {
 	var list []string
 	add := func(name string) {
-		if name = domainOf(name); strings.Contains(name, ".") && !strings.Contains(strings.Join(list, " ")+" ", name+" ") {
+		if name = domainOf(name); strings.Contains(name, ".") && !slices.Contains(list, name) {
 			if t, err := dnsbl.ParseTarget(name); err == nil && !t.Addr().IsValid() {
 				list = append(list, name)
 			}
 		}
 	}
-	for _, m := range r.main().Mentions {
-		if m.Kind == bounce.MentionList && m.Lists == "domain" {
-			add(m.Item)
+	for _, s := range r.statements {
+		if s.reason == bounce.DomainListed {
+			for _, item := range s.items {
+				add(item)
+			}
 		}
 	}
 	add(r.facts.From.Value)
@@ -187,9 +189,28 @@ func (r *run) domains() []string {
 }
 
 func checkIPLists(ctx context.Context, r *run) (finding.Outcome, string, []finding.Finding) {
-	target := dnsbl.IP(r.facts.IP.Value)
-	r.findings.ipLists = dnsbl.Check(ctx, r.resolver, r.asked(target), target)
+	for _, addr := range r.addresses() {
+		target := dnsbl.IP(addr)
+		r.findings.ipLists = append(r.findings.ipLists, dnsbl.Check(ctx, r.resolver, r.asked(target), target)...)
+	}
 	return summarise(r.findings.ipLists)
+}
+
+// maxAddresses bounds the sending addresses that one diagnosis asks about.
+const maxAddresses = 5
+
+// addresses are the refused address and those that other statements name.
+func (r *run) addresses() []netip.Addr {
+	list := []netip.Addr{r.facts.IP.Value}
+	for _, s := range r.statements {
+		for _, item := range s.items {
+			addr, err := netip.ParseAddr(item)
+			if addr = addr.Unmap(); err == nil && s.reason != bounce.DomainListed && routable(addr) && !slices.Contains(list, addr) && len(list) < maxAddresses {
+				list = append(list, addr)
+			}
+		}
+	}
+	return list
 }
 
 func checkDomainLists(ctx context.Context, r *run) (finding.Outcome, string, []finding.Finding) {

@@ -42,7 +42,7 @@ func (r *run) suppress() []string {
 	}
 	refuted := map[string]bool{}
 	for _, c := range r.out.Causes {
-		if c.Kind == bounce.UnknownDomain && c.State == Contradicted && c.rec != nil {
+		if c.Kind == bounce.UnknownDomain && (c.State == Contradicted || c.State == Cleared) && c.rec != nil {
 			refuted[domainOf(or(c.rec.Address, r.facts.Recipient.Value))] = true
 		}
 	}
@@ -132,7 +132,7 @@ func (r *run) who() string {
 	if r.facts.Recipient.Value != "" {
 		to = " to " + r.facts.Recipient.Value
 	}
-	if n := len(r.report.Recipients); n > 1 {
+	if n := r.refused(); n > 1 {
 		to += fmt.Sprintf(" and %d more", n-1)
 	}
 	switch rec.Permanence {
@@ -148,6 +148,15 @@ func (r *run) who() string {
 		return text
 	}
 	return host + verb + from(r) + final + "."
+}
+
+// refused counts the recipients to whom the mail was not delivered.
+func (r *run) refused() int {
+	n := 0
+	for _, s := range r.statements {
+		n += s.count
+	}
+	return n
 }
 
 func from(r *run) string {

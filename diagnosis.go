@@ -22,11 +22,11 @@ type Diagnosis struct {
 	Response   bounce.Response    `json:"response"` // what to do about the refusal as a whole
 	Causes     []Cause            `json:"causes"`   // most important first
 	Recipients []bounce.Recipient `json:"recipients"`
-	RefusedIP  netip.Addr         `json:"refused_ip,omitzero"` // the address that the receiver refused
-	Hold       *Hold              `json:"hold"`                // what to stop sending; null for nothing
-	RetryAfter Duration           `json:"retry_after"`         // zero where the same mail should not be tried again, or no time is known
-	Suppress   []string           `json:"suppress"`            // addresses not to mail again
-	Plan       []Step             `json:"plan"`                // in the order in which to do it
+	RefusedIP  netip.Addr         `json:"refused_ip"`  // the address that the receiver refused
+	Hold       *Hold              `json:"hold"`        // what to stop sending; null for nothing
+	RetryAfter Duration           `json:"retry_after"` // zero where the same mail should not be tried again, or no time is known
+	Suppress   []string           `json:"suppress"`    // addresses not to mail again
+	Plan       []Step             `json:"plan"`        // in the order in which to do it
 	Checks     []Check            `json:"checks"`
 	Notes      []string           `json:"notes"` // worth knowing, no cause
 	Schema     int                `json:"schema"`

@@ -38,7 +38,9 @@ func (r *run) gather() {
 	f := &r.facts
 	rec := r.main()
 	f.IP = r.refusedIP(rec)
-	if r.IP.IsValid() {
+	if r.IP.IsValid() && !routable(r.IP) {
+		r.note(fmt.Sprintf("%s is a private address: the receiver saw another one. It is left out.", r.IP))
+	} else if r.IP.IsValid() {
 		caller := Known[netip.Addr]{r.IP.Unmap(), "the caller"}
 		switch {
 		case !f.IP.Value.IsValid():
@@ -169,7 +171,7 @@ func refusedHELO(text string) string {
 // as in "connect to mx.recipient.example[192.0.2.25]" or "host mx.recipient.example
 // [192.0.2.25]": then it is that host's.
 func ofHost(text string, start int) bool {
-	if start < 2 || text[start-1] != '[' {
+	if start < 2 || start > len(text) || text[start-1] != '[' {
 		return false
 	}
 	before := strings.TrimRight(text[:start-1], " ")
@@ -178,8 +180,11 @@ func ofHost(text string, start int) bool {
 	return last != word && last != "" && (last[0] < '0' || last[0] > '9')
 }
 
+// sharedSpace is that of carriers' NAT (RFC 6598).
+var sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
+
 func routable(a netip.Addr) bool {
-	return a.IsValid() && !a.IsPrivate() && !a.IsLoopback() && !a.IsLinkLocalUnicast() && !a.IsUnspecified() && !a.IsMulticast()
+	return a.IsValid() && !sharedSpace.Contains(a.Unmap()) && !a.IsPrivate() && !a.IsLoopback() && !a.IsLinkLocalUnicast() && !a.IsUnspecified() && !a.IsMulticast()
 }
 
 // receivedByReceiver reads the newest Received field of the returned mail when

@@ -201,6 +201,10 @@ func (r *run) steps(c *Cause) []Step {
 	if c.State == Contradicted && c.Kind == bounce.UnknownDomain {
 		return []Step{{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.fillFor(*c, "Send again to {addr}: DNS holds a mail server for {domain} now."), Verify: "The mail is accepted."}}
 	}
+	if c.Kind.OfAddress() && c.Kind != bounce.Complaint && c.rec != nil && !c.rec.Suppress && c.State != Confirmed {
+		steps := []Step{{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: r.fillFor(*c, "See whether {addr} is right, and send one test later; take it off your lists when that is refused in the same words."), Verify: "The test is accepted."}}
+		return append(steps, r.meant(c.rec)...)
+	}
 	if c.Kind == bounce.IPReputation && c.rec != nil && c.rec.Permanence == bounce.Temporary {
 		return r.slowSteps(c)
 	}
@@ -303,20 +307,19 @@ func (r *run) listSteps(c *Cause) []Step {
 		return []Step{{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: "See which server wrote the reply: if it is a relay of yours, let it not ask lists about its own network; if it is the receiver's, tell its postmaster."}}
 	}
 	var steps []Step
-	results := r.findings.ipLists
-	item := ""
-	if r.facts.IP.Value.IsValid() {
-		item = r.facts.IP.Value.String()
-	}
-	if c.Kind == bounce.DomainListed {
-		results = r.findings.domainLists
-	}
 	for _, s := range r.statements {
-		for _, l := range s.lists {
+		if s.rec != c.rec {
+			continue
+		}
+		for i, l := range s.lists {
 			if l == nil || !l.Usable() {
 				continue
 			}
-			st := r.listState(l, results)
+			item := s.items[i]
+			if item == "" && r.facts.IP.Value.IsValid() && s.reason != bounce.DomainListed {
+				item = r.facts.IP.Value.String()
+			}
+			st := r.listState(s, i)
 			if st.result != nil && st.result.Status == dnsbl.NotListed {
 				continue
 			}

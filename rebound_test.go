@@ -173,6 +173,78 @@ func TestSeveralRecipients(t *testing.T) {
 	}
 }
 
+// What is said of one address or domain is compared with that one.
+func TestStatementsAreComparedWithTheirOwnItem(t *testing.T) {
+	reply := func(texts ...string) *bounce.Report {
+		rep := &bounce.Report{Kind: bounce.Failure}
+		for i, text := range texts {
+			r := bounce.ParseReply(text).Recipients[0]
+			r.Address = fmt.Sprintf("a%d@recipient.example", i)
+			rep.Recipients = append(rep.Recipients, r)
+		}
+		return rep
+	}
+	const tests = "2.0.0.127.zen.spamhaus.org. A 127.0.0.2\n2.0.0.127.bl.spamcop.net. A 127.0.0.2\ndbltest.com.dbl.spamhaus.org. A 127.0.1.2\n"
+	for _, tt := range []struct {
+		name string
+		in   rebound.Case
+		zone string
+		want []string
+	}{
+		{
+			"two addresses", rebound.Case{Report: reply("550 5.7.25 [198.51.100.23] has no PTR record - gsmtp", "554 5.7.1 Client host [198.51.100.99] blocked using zen.spamhaus.org")},
+			tests + "99.100.51.198.zen.spamhaus.org. A 127.0.0.2\n", []string{"ptr confirmed", "ip-listed confirmed"},
+		},
+		{
+			"the envelope's domain", rebound.Case{Reply: "554 5.7.1 Sender domain blocked using dbl.spamhaus.org", MailFrom: "b@shop.example", Message: []byte("From: office@myshop.example\r\n\r\n")},
+			tests + "shop.example.dbl.spamhaus.org. A 127.0.1.2\n", []string{"domain-listed confirmed"},
+		},
+		{
+			"no list named", rebound.Case{Reply: "550 5.7.1 198.51.100.23 is blacklisted", IP: netip.MustParseAddr("198.51.100.23")},
+			tests + "23.100.51.198.in-addr.arpa. PTR mail.shop.example.\nmail.shop.example. A 198.51.100.23\n", []string{"ip-listed not-checkable"},
+		},
+		{
+			"one list dead, one alive", rebound.Case{Reply: "554 5.7.1 [198.51.100.23] blocked using dnsbl.sorbs.net; also blocked using zen.spamhaus.org"},
+			tests + "23.100.51.198.zen.spamhaus.org. A 127.0.0.2\n23.100.51.198.in-addr.arpa. PTR mail.shop.example.\nmail.shop.example. A 198.51.100.23\n", []string{"ip-listed confirmed"},
+		},
+		{
+			"two minutes ago", rebound.Case{Reply: "554 5.7.1 [198.51.100.23] blocked using bl.spamcop.net", Bounced: time.Now().Add(-2 * time.Minute)},
+			tests + "23.100.51.198.in-addr.arpa. PTR mail.shop.example.\nmail.shop.example. A 198.51.100.23\n", []string{"ip-listed contradicted"},
+		},
+		{
+			"the list refuses its test entry", rebound.Case{Reply: "554 5.7.1 [198.51.100.23] blocked using bl.spamcop.net", Bounced: time.Now().Add(-48 * time.Hour)},
+			"2.0.0.127.bl.spamcop.net. A 127.255.255.254\n23.100.51.198.in-addr.arpa. PTR mail.shop.example.\nmail.shop.example. A 198.51.100.23\n", []string{"ip-listed not-asked"},
+		},
+		{
+			"a private address", rebound.Case{Reply: "550 5.7.1 Message refused for policy reasons", IP: netip.MustParseAddr("10.0.0.5")}, tests, []string{"policy not-checkable"},
+		},
+		{
+			"a complaint without its report", rebound.Case{Report: &bounce.Report{Kind: bounce.Feedback}}, tests, []string{"complaint not-checkable"},
+		},
+	} {
+		got, err := (&rebound.Diagnoser{Resolver: resolvetest.New(t, tt.zone)}).Diagnose(t.Context(), tt.in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(kinds(got), tt.want) {
+			t.Errorf("%s: causes %v, want %v; %s", tt.name, kinds(got), tt.want, got.Causes[0].Detail)
+		}
+	}
+}
+
+// A domain that takes mail now suppresses nobody, however old the refusal.
+func TestClearedDomainSuppressesNobody(t *testing.T) {
+	got, err := (&rebound.Diagnoser{Resolver: resolvetest.New(t, "recipient.example. MX 10 mx.recipient.example.\n")}).Diagnose(t.Context(), rebound.Case{
+		Reply: "550 5.1.2 <anna@recipient.example>: Recipient address rejected: Domain not found", Recipient: "anna@recipient.example", Bounced: time.Now().Add(-72 * time.Hour),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Suppress) != 0 || got.Causes[0].State != rebound.Cleared {
+		t.Errorf("causes %v, suppress %v", kinds(got), got.Suppress)
+	}
+}
+
 func TestDiagnoseErrors(t *testing.T) {
 	if _, err := rebound.Diagnose(t.Context(), rebound.Case{}); !errors.Is(err, rebound.ErrNothing) {
 		t.Errorf("empty case: %v, want ErrNothing", err)

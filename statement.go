@@ -15,6 +15,7 @@ type statement struct {
 	reason bounce.Reason
 	count  int
 	names  []string      // of the lists that it names
+	items  []string      // what each is said to hold; "" where the reply does not say
 	lists  []*dnsbl.List // their rows; nil where the catalogue has none
 }
 
@@ -23,6 +24,8 @@ func (s *statement) vague() bool {
 	switch s.reason {
 	case bounce.ReasonUnknown, bounce.PolicyRefusal:
 		return true
+	case bounce.IPListed, bounce.DomainListed:
+		return len(s.names) == 0 // on a list, and it does not say which
 	}
 	return s.rec.Certainty == bounce.Possible && s.reason.Category() == bounce.Unclassified
 }
@@ -43,7 +46,7 @@ func (r *run) state() {
 		s := statement{rec: rec, reason: rec.Reason, count: 1}
 		for _, m := range rec.Mentions {
 			if m.Kind == bounce.MentionList {
-				s.names = append(s.names, m.Name)
+				s.names, s.items = append(s.names, m.Name), append(s.items, m.Item)
 				s.lists = append(s.lists, r.listNamed(m.Value))
 			}
 		}
@@ -95,6 +98,7 @@ func (s *statement) dropWholes() {
 			if s.lists[i] != nil && part != nil && part.PartOf == s.lists[i].ID {
 				s.lists = slices.Delete(s.lists, i, i+1)
 				s.names = slices.Delete(s.names, i, i+1)
+				s.items = slices.Delete(s.items, i, i+1)
 				break
 			}
 		}
@@ -113,7 +117,7 @@ func indexStatement(list []statement, s statement) int {
 		if s.reason == bounce.UnknownDomain && domainOf(other.rec.Address) != domainOf(s.rec.Address) {
 			continue // each domain may or may not be there
 		}
-		if other.reason == s.reason && strings.Join(other.names, " ") == strings.Join(s.names, " ") {
+		if other.reason == s.reason && slices.Equal(other.names, s.names) && slices.Equal(other.items, s.items) {
 			return i
 		}
 	}
@@ -127,12 +131,26 @@ type listState struct {
 	result *dnsbl.Result
 }
 
-// listState finds what the list itself, or the one that holds its entries now, says.
-func (r *run) listState(l *dnsbl.List, results []dnsbl.Result) listState {
+// listState finds what the list itself, or the one that holds its entries now,
+// says of the i-th list that a statement names: of the item that the reply names,
+// else of any item that is listed, else of the first.
+func (r *run) listState(s statement, i int) listState {
+	l, item := s.lists[i], s.items[i]
+	results := r.findings.ipLists
+	if s.reason == bounce.DomainListed {
+		results = r.findings.domainLists
+	}
 	st := listState{list: l}
-	for i := range results {
-		res := &results[i]
-		if res.List == l || l.PartOf != "" && res.List.ID == l.PartOf {
+	for _, wanted := range []func(*dnsbl.Result) bool{
+		func(res *dnsbl.Result) bool { return item != "" && sameItem(res.Target, item) },
+		func(res *dnsbl.Result) bool { return item == "" && res.Status == dnsbl.Listed },
+		func(*dnsbl.Result) bool { return item == "" },
+	} {
+		for i := range results {
+			res := &results[i]
+			if res.List != l && (l.PartOf == "" || res.List.ID != l.PartOf) || !wanted(res) {
+				continue
+			}
 			st.result = res
 			if res.List != l && res.Status == dnsbl.Listed && !holdsCode(l, res) {
 				// The whole lists it, but not for what this part stands for.
@@ -145,6 +163,12 @@ func (r *run) listState(l *dnsbl.List, results []dnsbl.Result) listState {
 		}
 	}
 	return st
+}
+
+// sameItem compares a target with what a reply names: an address, or a domain.
+func sameItem(t dnsbl.Target, item string) bool {
+	other, err := dnsbl.ParseTarget(domainOf(item))
+	return err == nil && other == t
 }
 
 // holdsCode reports whether a listing of the whole is one of the part.

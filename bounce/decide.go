@@ -82,7 +82,7 @@ func (c candidate) beats(other candidate) bool {
 // that says "no such user" in general terms holds one of them, it may mean
 // something else, and the address stays.
 var doubts = []string{
-	"sender", "spam", "block", "policy", "not allowed", "reputation", "filter", "verification failed", "callout", "dmarc", "spf", "dkim", "rate limit", "blacklist", "blocklist", "your ip", "your mail server", "temporar", "maintenance", "try again", "outbound", "sending", "quota", "access denied", " ptr",
+	"sender", "spam", "block", "policy", "not allowed to", "reputation", "filter", "verification failed", "callout", "dmarc", "spf", "dkim", "rate limit", "blacklist", "blocklist", "your ip", "your mail server", "temporar", "maintenance", "try again", "outbound", "sending", "quota", "access denied", " ptr",
 }
 
 // addressWords are those of which one stands in every refusal of an address.

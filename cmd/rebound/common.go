@@ -121,13 +121,49 @@ func (a *app) writer(c *cli.Command) io.Writer {
 // URLs too. What is written to it in one call is whole.
 type redactor struct{ w io.Writer }
 
-var mailAddress = regexp.MustCompile(`(?:\\?"[^"\\\n]{1,64}\\?"|[\pL\pN!#$%&'*+=?^_{|}~.-]+)(@|%40)([\pL\pN-]+(?:\.[\pL\pN-]+)*)`)
+var mailAddress = regexp.MustCompile(`(?:"[^"\n]{1,64}"|[\pL\pN!#$%&'*+=?^_{|}~.-]+)(@|%40|&#64;)(\[[0-9A-Fa-f.:]+\]|[\pL\pN-]+(?:\.[\pL\pN-]+)*)`)
+
+// cutWord is a word, or a quotation, that the end of a line has cut: what is left
+// of it may be part of an address.
+var cutWord = regexp.MustCompile(`(?:"[^"\n]{0,64}|\S*)…`)
+
+func redact(s string) string {
+	return cutWord.ReplaceAllString(mailAddress.ReplaceAllString(s, "***$1$2"), "…")
+}
 
 func (r redactor) Write(b []byte) (int, error) {
-	if _, err := r.w.Write(mailAddress.ReplaceAll(b, []byte("***$1$2"))); err != nil {
+	masked := []byte(redact(string(b)))
+	if json.Valid(b) {
+		masked = redactJSON(b)
+	}
+	if _, err := r.w.Write(masked); err != nil {
 		return 0, err
 	}
 	return len(b), nil
+}
+
+// jsonString is a string literal of JSON.
+var jsonString = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+
+// redactJSON masks within each string of a JSON text, so that it stays one.
+func redactJSON(b []byte) []byte {
+	return jsonString.ReplaceAllFunc(b, func(literal []byte) []byte {
+		var s string
+		if json.Unmarshal(literal, &s) != nil {
+			return literal
+		}
+		masked := redact(s)
+		if masked == s {
+			return literal
+		}
+		var out bytes.Buffer
+		e := json.NewEncoder(&out)
+		e.SetEscapeHTML(false)
+		if e.Encode(masked) != nil {
+			return []byte(`"***"`)
+		}
+		return bytes.TrimRight(out.Bytes(), "\n")
+	})
 }
 
 // writeJSON writes one object on one line.

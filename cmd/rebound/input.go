@@ -134,11 +134,10 @@ func beginsWithField(raw []byte) bool {
 // first message keeps the file's name when it is the only one.
 func readMbox(name string, in *bufio.Reader, yield func(message) error) error {
 	var (
-		current  []byte
-		messages []message
-		count    int
-		blank    = true
-		start    = true
+		current []byte
+		count   int
+		blank   = true
+		start   = true
 	)
 	emit := func(last bool) error {
 		count++
@@ -147,8 +146,7 @@ func readMbox(name string, in *bufio.Reader, yield func(message) error) error {
 		if last && count == 1 {
 			m.name = name
 		}
-		messages = append(messages[:0], m)
-		return yield(messages[0])
+		return yield(m)
 	}
 	for {
 		line, err := in.ReadSlice('\n')

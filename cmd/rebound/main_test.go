@@ -192,7 +192,7 @@ func TestRedact(t *testing.T) {
 }
 
 func TestRedactEveryForm(t *testing.T) {
-	const reply = `550 5.1.1 <anna@recipient.example> "joe smith"@recipient.example https://page.example/?r=anna%40recipient.example no such user`
+	const reply = `@recipient.example: 550 5.1.1 <anna@recipient.example> anna@[192.0.2.1] anna&#64;recipient.example "joe smith"@recipient.example https://page.example/?r=anna%40recipient.example no such user`
 	for _, args := range [][]string{{"bounce", "-redact", "-json", "-reply", reply}, {"bounce", "-redact", "-reply", reply}, {"diagnose", "-offline", "-redact", "-json", "-reply", reply}} {
 		out, _, _ := command(t, "", args...)
 		if args[2] == "-json" && !json.Valid([]byte(out)) || args[0] == "diagnose" && !json.Valid([]byte(out)) {

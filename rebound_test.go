@@ -192,28 +192,40 @@ func TestStatementsAreComparedWithTheirOwnItem(t *testing.T) {
 		want []string
 	}{
 		{
-			"two addresses", rebound.Case{Report: reply("550 5.7.25 [198.51.100.23] has no PTR record - gsmtp", "554 5.7.1 Client host [198.51.100.99] blocked using zen.spamhaus.org")},
-			tests + "99.100.51.198.zen.spamhaus.org. A 127.0.0.2\n", []string{"ptr confirmed", "ip-listed confirmed"},
+			"two addresses",
+			rebound.Case{Report: reply("550 5.7.25 [198.51.100.23] has no PTR record - gsmtp", "554 5.7.1 Client host [198.51.100.99] blocked using zen.spamhaus.org")},
+			tests + "99.100.51.198.zen.spamhaus.org. A 127.0.0.2\n",
+			[]string{"ptr confirmed", "ip-listed confirmed"},
 		},
 		{
-			"the envelope's domain", rebound.Case{Reply: "554 5.7.1 Sender domain blocked using dbl.spamhaus.org", MailFrom: "b@shop.example", Message: []byte("From: office@myshop.example\r\n\r\n")},
-			tests + "shop.example.dbl.spamhaus.org. A 127.0.1.2\n", []string{"domain-listed confirmed"},
+			"the envelope's domain",
+			rebound.Case{Reply: "554 5.7.1 Sender domain blocked using dbl.spamhaus.org", MailFrom: "b@shop.example", Message: []byte("From: office@myshop.example\r\n\r\n")},
+			tests + "shop.example.dbl.spamhaus.org. A 127.0.1.2\n",
+			[]string{"domain-listed confirmed"},
 		},
 		{
-			"no list named", rebound.Case{Reply: "550 5.7.1 198.51.100.23 is blacklisted", IP: netip.MustParseAddr("198.51.100.23")},
-			tests + "23.100.51.198.in-addr.arpa. PTR mail.shop.example.\nmail.shop.example. A 198.51.100.23\n", []string{"ip-listed not-checkable"},
+			"no list named",
+			rebound.Case{Reply: "550 5.7.1 198.51.100.23 is blacklisted", IP: netip.MustParseAddr("198.51.100.23")},
+			tests + "23.100.51.198.in-addr.arpa. PTR mail.shop.example.\nmail.shop.example. A 198.51.100.23\n",
+			[]string{"ip-listed not-checkable"},
 		},
 		{
-			"one list dead, one alive", rebound.Case{Reply: "554 5.7.1 [198.51.100.23] blocked using dnsbl.sorbs.net; also blocked using zen.spamhaus.org"},
-			tests + "23.100.51.198.zen.spamhaus.org. A 127.0.0.2\n23.100.51.198.in-addr.arpa. PTR mail.shop.example.\nmail.shop.example. A 198.51.100.23\n", []string{"ip-listed confirmed"},
+			"one list dead, one alive",
+			rebound.Case{Reply: "554 5.7.1 [198.51.100.23] blocked using dnsbl.sorbs.net; also blocked using zen.spamhaus.org"},
+			tests + "23.100.51.198.zen.spamhaus.org. A 127.0.0.2\n23.100.51.198.in-addr.arpa. PTR mail.shop.example.\nmail.shop.example. A 198.51.100.23\n",
+			[]string{"ip-listed confirmed"},
 		},
 		{
-			"two minutes ago", rebound.Case{Reply: "554 5.7.1 [198.51.100.23] blocked using bl.spamcop.net", Bounced: time.Now().Add(-2 * time.Minute)},
-			tests + "23.100.51.198.in-addr.arpa. PTR mail.shop.example.\nmail.shop.example. A 198.51.100.23\n", []string{"ip-listed contradicted"},
+			"two minutes ago",
+			rebound.Case{Reply: "554 5.7.1 [198.51.100.23] blocked using bl.spamcop.net", Bounced: time.Now().Add(-2 * time.Minute)},
+			tests + "23.100.51.198.in-addr.arpa. PTR mail.shop.example.\nmail.shop.example. A 198.51.100.23\n",
+			[]string{"ip-listed contradicted"},
 		},
 		{
-			"the list refuses its test entry", rebound.Case{Reply: "554 5.7.1 [198.51.100.23] blocked using bl.spamcop.net", Bounced: time.Now().Add(-48 * time.Hour)},
-			"2.0.0.127.bl.spamcop.net. A 127.255.255.254\n23.100.51.198.in-addr.arpa. PTR mail.shop.example.\nmail.shop.example. A 198.51.100.23\n", []string{"ip-listed not-asked"},
+			"the list refuses its test entry",
+			rebound.Case{Reply: "554 5.7.1 [198.51.100.23] blocked using bl.spamcop.net", Bounced: time.Now().Add(-48 * time.Hour)},
+			"2.0.0.127.bl.spamcop.net. A 127.255.255.254\n23.100.51.198.in-addr.arpa. PTR mail.shop.example.\nmail.shop.example. A 198.51.100.23\n",
+			[]string{"ip-listed not-asked"},
 		},
 		{
 			"a private address", rebound.Case{Reply: "550 5.7.1 Message refused for policy reasons", IP: netip.MustParseAddr("10.0.0.5")}, tests, []string{"policy not-checkable"},

@@ -129,7 +129,7 @@ func (r *run) nothingRefused() string {
 
 // add appends a cause; one that says the same is merged into the first.
 func (r *run) add(c Cause) {
-	c.Summary = r.fillFor(c, c.Summary)
+	c.Summary = capital(r.fillFor(c, c.Summary))
 	for i := range r.out.Causes {
 		if old := &r.out.Causes[i]; old.Kind == c.Kind && old.Fault == c.Fault && old.Summary == c.Summary {
 			old.Evidence = append(old.Evidence, c.Evidence...)
@@ -188,6 +188,9 @@ func (r *run) stated(s statement) Cause {
 	c.Evidence = replyEvidence(s.rec)
 	if r.control() == Shared && c.Fault == OfSender && ofServer(c.Kind) {
 		c.Fault = OfESP
+	}
+	if c.Kind == bounce.IPReputation && s.rec.Permanence == bounce.Temporary {
+		c.Summary = "the receiver puts mail from {ip} off for what it thinks of the address"
 	}
 	if row.compare != nil {
 		row.compare(r, s, &c)
@@ -272,7 +275,7 @@ func ageText(d time.Duration) string {
 // compareListing asks what the lists that were named say now.
 func (r *run) compareListing(s statement, c *Cause) {
 	if internal := privateItem(s.rec); internal != "" {
-		c.Fault = NotTold
+		c.Fault, c.Summary = NotTold, "the receiver refused an address of a private network, "+internal
 		c.Detail = fmt.Sprintf("The reply names %s, a private address, which no list can hold: a relay inside the receiver's network, or one of your own, was asked about.", internal)
 		return
 	}
@@ -645,12 +648,12 @@ func sentence(s string) string {
 	if s == "" {
 		return ""
 	}
-	return Capital(s) + "."
+	return capital(s) + "."
 }
 
-// Capital makes the first letter of a text a capital one, unless its first word
+// capital makes the first letter of a text a capital one, unless its first word
 // is a name or an address.
-func Capital(s string) string {
+func capital(s string) string {
 	word, _, _ := strings.Cut(s, " ")
 	if word = strings.TrimSuffix(word, ":"); word == "" || strings.ContainsAny(word, ".@:") {
 		return s

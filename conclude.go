@@ -188,7 +188,7 @@ func (r *run) why(top Cause) string {
 		}
 	}
 	end += "."
-	return clip(Plain(Capital(top.Summary)), maxHeadline-headlineLabel-utf8.RuneCountInString(end)) + end
+	return clip(Plain(top.Summary), maxHeadline-headlineLabel-utf8.RuneCountInString(end)) + end
 }
 
 func (r *run) they() string {
@@ -203,7 +203,7 @@ func (r *run) do() string {
 		return "Nothing."
 	}
 	s := r.out.Plan[0]
-	who := Capital(s.Who)
+	who := capital(s.Who)
 	text := who + ": " + strings.TrimSuffix(s.What, ".")
 	if s.Record != nil && s.Record.New != "" {
 		verb := s.Action

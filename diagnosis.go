@@ -93,7 +93,7 @@ type Cause struct {
 	Certainty bounce.Certainty   `json:"certainty"`
 	State     State              `json:"state"`
 	Fault     Fault              `json:"fault"`
-	Summary   string             `json:"summary"`
+	Summary   string             `json:"summary"`          // one sentence, without its full stop
 	Detail    string             `json:"detail,omitempty"` // how the statement compares with what is seen now
 	Evidence  []finding.Evidence `json:"evidence,omitempty"`
 	Fixes     []finding.Fix      `json:"fixes"`

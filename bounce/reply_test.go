@@ -24,6 +24,9 @@ func TestParseReply(t *testing.T) {
 	}{
 		{"550 5.1.1 <anna@recipient.example>: Recipient address rejected: User unknown in virtual mailbox table", 550, "5.1.1", UnknownRecipient, Permanent, Suppress, true},
 		{"554 5.7.1 Service unavailable; Client host [198.51.100.23] blocked; Listed on cbl.abuseat.org", 554, "5.7.1", IPListed, Permanent, Delist, false},
+		{"550 5.4.1 Recipient address rejected: Access denied", 550, "5.4.1", UnknownRecipient, Permanent, Suppress, true},
+		{"554 5.7.1 <anna@recipient.example>: Recipient address rejected: Access denied", 554, "5.7.1", PolicyRefusal, Permanent, AskRecipient, false},
+		{"550 5.7.1 Sender's domain does not exist", 550, "5.7.1", SenderUnknown, Permanent, FixSender, false},
 		{"552 5.2.2 Mailbox full", 552, "5.2.2", MailboxFull, Permanent, Retry, false},
 		{"450 4.2.0 <anna@recipient.example>: Recipient address rejected: Greylisted, see http://postgrey.schweikert.ch/help/recipient.example.html", 450, "4.2.0", Greylisted, Temporary, Retry, false},
 		{"554 5.7.1 <anna@recipient.example>: Relay access denied", 554, "5.7.1", RelayDenied, Permanent, FixSender, false},

@@ -88,7 +88,7 @@ func (t *text) causes(causes []rebound.Cause) {
 		if c.Certainty == bounce.Unsure || word == "" {
 			word = "not certain"
 		}
-		title := fmt.Sprintf("%s (%s; %s)", rebound.Capital(c.Summary), word, states[c.State])
+		title := fmt.Sprintf("%s (%s; %s)", c.Summary, word, states[c.State])
 		t.wrap(fmt.Sprintf("%d. ", i+1), "   ", title+".")
 		if c.Detail != "" {
 			t.wrap("   ", "   ", c.Detail)

@@ -16,7 +16,7 @@ func sample() *rebound.Diagnosis {
 	d := &rebound.Diagnosis{
 		Headline: rebound.Headline{Who: "who", Why: "why", They: "they", Do: "do", Keep: "keep"},
 		Causes: []rebound.Cause{
-			{Kind: bounce.PTR, Certainty: bounce.Certain, State: rebound.Confirmed, Summary: "no PTR record", Detail: "192.0.2.1 has none.", Evidence: []finding.Evidence{
+			{Kind: bounce.PTR, Certainty: bounce.Certain, State: rebound.Confirmed, Summary: "No PTR record", Detail: "192.0.2.1 has none.", Evidence: []finding.Evidence{
 				{Kind: finding.KindReply, Text: "550 \x1b[31mno\x1b[0m \u202eevil"},
 				{Kind: finding.KindDNS, Text: "answer"},
 				{Kind: finding.KindRule, Text: "rule-id: meaning", Source: "https://page.example/"},

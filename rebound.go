@@ -166,13 +166,7 @@ func (d *Diagnoser) newRun(c Case, report *bounce.Report) *run {
 func systemResolver() resolve.Resolver {
 	client, err := resolve.System()
 	if err != nil {
-		return unavailable{err}
+		return resolve.Offline{Why: err}
 	}
 	return resolve.NewCache(client)
-}
-
-type unavailable struct{ err error }
-
-func (u unavailable) Resolve(_ context.Context, name string, t resolve.Type) resolve.Answer {
-	return resolve.Answer{Name: name, Type: t, Status: resolve.Other, Err: u.err}
 }

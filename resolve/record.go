@@ -202,16 +202,20 @@ func (r recording) Resolve(ctx context.Context, name string, t Type) Answer {
 	return failed(canonical, t, Other, errNotRecorded)
 }
 
-// Offline answers every question with Other: nothing is asked of anybody.
-type Offline struct{}
+// Offline answers every question with Other: nothing is asked of anybody. Why is
+// the Err of its answers; nil says that the caller wants it so.
+type Offline struct{ Why error }
 
 var errOffline = errors.New("resolve: offline, nothing is asked")
 
 // Resolve implements [Resolver].
-func (Offline) Resolve(_ context.Context, name string, t Type) Answer {
+func (o Offline) Resolve(_ context.Context, name string, t Type) Answer {
 	canonical, err := Name(name)
 	if err != nil {
 		return failed(name, t, Other, err)
+	}
+	if o.Why != nil {
+		return failed(canonical, t, Other, o.Why)
 	}
 	return failed(canonical, t, Other, errOffline)
 }

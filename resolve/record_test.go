@@ -3,6 +3,7 @@ package resolve_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -113,6 +114,13 @@ func TestRecorderKeepsTheBetterAnswer(t *testing.T) {
 func TestOffline(t *testing.T) {
 	if a := (resolve.Offline{}).Resolve(t.Context(), "A.Example.", resolve.A); a.Status.Known() || a.Err == nil || a.Name != "a.example" {
 		t.Errorf("answer %v, want one that knows nothing and says why", a)
+	}
+}
+
+func TestOfflineSaysWhy(t *testing.T) {
+	why := errors.New("no resolv.conf")
+	if a := (resolve.Offline{Why: why}).Resolve(t.Context(), "a.example", resolve.A); !errors.Is(a.Err, why) {
+		t.Errorf("answer %v, want the reason", a)
 	}
 }
 

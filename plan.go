@@ -331,6 +331,13 @@ func (r *run) listSteps(c *Cause) []Step {
 			steps = append(steps, r.delist(from, item, st.result)...)
 		}
 	}
+	if rev := r.findings.reverse; rev != nil && c.Kind == bounce.DynamicIP {
+		for _, f := range rev.Findings() {
+			if f.Code == "iprev.ptr-generic" {
+				steps = append(steps, r.fromFixes(f.Fixes)...)
+			}
+		}
+	}
 	if c.State == Contradicted {
 		steps = append(steps, Step{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.fill("Send one test to {addr}: the list has no entry now. If it is refused again, wait a day for the receiver's copy to catch up."), Verify: "The receiver accepts it."})
 	}
@@ -364,20 +371,25 @@ func (r *run) delist(l *dnsbl.List, item string, res *dnsbl.Result) []Step {
 		verify = "DNS answers NXDOMAIN for " + res.Answer.Name + "."
 	}
 	last := Step{Phase: PhaseDelist, Action: finding.Request, Who: r.server(), URL: l.Removal, Verify: verify}
-	switch l.Who {
-	case "isp":
-		last.Who = r.fill("the provider of {ip}")
-	case "automatic":
-		last.Action = finding.Wait
+	var codes []dnsbl.Code
+	if res != nil {
+		codes = res.Codes
 	}
 	var steps []Step
-	for i, text := range l.Steps {
-		if i == len(l.Steps)-1 {
-			last.What = text
+	all := l.StepsFor(codes)
+	for i, step := range all {
+		if i == len(all)-1 {
+			last.What = step.What
+			switch or(step.Who, l.Who) {
+			case "isp":
+				last.Who = r.fill("the provider of {ip}, asked by {server}")
+			case "automatic":
+				last.Action = finding.Wait
+			}
 			break
 		}
-		s := Step{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: text}
-		if strings.Contains(strings.ToLower(text), "look") {
+		s := Step{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: step.What}
+		if strings.Contains(strings.ToLower(step.What), "look") {
 			s.Action, s.URL = finding.Ask, l.LookupURL(item)
 		}
 		steps = append(steps, s)

@@ -98,12 +98,12 @@ type List struct {
 	Limit    string   `json:"limit,omitempty"`
 	Rates    []string `json:"rates,omitempty"` // "5/1s"
 
-	Removal string   `json:"removal,omitempty"`
-	Lookup  string   `json:"lookup,omitempty"` // with {q} for the address or domain
-	Who     string   `json:"who,omitempty"`    // who may ask: self, isp, operator, customer; automatic and nobody: asking does nothing
-	Expires string   `json:"expires,omitempty"`
-	Cost    string   `json:"cost,omitempty"`
-	Steps   []string `json:"steps,omitempty"`
+	Removal string `json:"removal,omitempty"`
+	Lookup  string `json:"lookup,omitempty"` // with {q} for the address or domain
+	Who     string `json:"who,omitempty"`    // who may ask: self, isp, operator, customer; automatic and nobody: asking does nothing
+	Expires string `json:"expires,omitempty"`
+	Cost    string `json:"cost,omitempty"`
+	Steps   []Step `json:"steps,omitempty"`
 
 	Present []string `json:"present,omitempty"` // test entries that must be there
 	Absent  []string `json:"absent,omitempty"`  // and those that must not
@@ -285,7 +285,11 @@ func (l *List) set(f stanza.Field) error {
 	case "cost":
 		l.Cost = f.Value
 	case "step":
-		l.Steps = append(l.Steps, f.Value)
+		s, err := parseStep(f.Value, l.bits)
+		if err != nil {
+			return stanza.Error(f.Line, "%v", err)
+		}
+		l.Steps = append(l.Steps, s)
 	case "present":
 		l.Present = strings.Fields(f.Value)
 	case "absent":

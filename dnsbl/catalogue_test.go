@@ -139,6 +139,8 @@ func TestParseRefusesWhatIsWrong(t *testing.T) {
 		"no bit":         "codes: bits\n" + good + "code: 6 listed\n",
 		"bad codes":      "codes: many\n" + good,
 		"bad key":        good + "key: perhaps\n",
+		"bad step":       good + "step: [127.0.0.300] do\n",
+		"empty step":     good + "step: [127.0.0.3]\n",
 		"bad nature row": good + "nature: odd\n",
 		"twice":          good + "\n" + good,
 		"no stanza":      "words\n",

@@ -257,6 +257,31 @@ func TestResultJSON(t *testing.T) {
 	}
 }
 
+// The steps are those for the code of the entry.
+func TestStepsFor(t *testing.T) {
+	sbl := Default().ByID("spamhaus-sbl")
+	text := func(codes ...string) string {
+		var list []Code
+		for _, c := range codes {
+			list = append(list, Code{Addr: netip.MustParseAddr(c)})
+		}
+		all := ""
+		for _, s := range sbl.StepsFor(list) {
+			all += s.What + " " + s.Who + "\n"
+		}
+		return all
+	}
+	if got := text("127.0.0.3"); strings.Contains(got, "provider") || !strings.Contains(got, "runs out by itself. automatic") {
+		t.Errorf("CSS: %s", got)
+	}
+	if got := text("127.0.0.2", "127.0.0.9"); !strings.Contains(got, "provider that owns the range") || strings.Contains(got, "CSS") {
+		t.Errorf("SBL: %s", got)
+	}
+	if got := text(); !strings.Contains(got, "If the code is 127.0.0.3: correct the sending") || !strings.Contains(got, "If the code is 127.0.0.2: ") {
+		t.Errorf("not known: %s", got)
+	}
+}
+
 func TestFindings(t *testing.T) {
 	zone := resolvetest.New(t, sick)
 	for _, res := range Check(t.Context(), zone, Own("well.test", "hit.test", "mute.test", "closed.test", "world.test"), IP(netip.MustParseAddr("198.51.100.25"))) {

@@ -131,3 +131,52 @@ func (c *CodeRule) matches(a netip.Addr) bool {
 	}
 	return true
 }
+
+// A Step is one of those that lead off a list.
+type Step struct {
+	Code string `json:"code,omitempty"` // the answer for which it holds, a pattern; "" for every one
+	Who  string `json:"who,omitempty"`  // who can take it, where that is another than List.Who says
+	What string `json:"what"`
+
+	rule CodeRule
+}
+
+// parseStep reads "[PATTERN WHO] TEXT" or "TEXT".
+func parseStep(value string, bits bool) (Step, error) {
+	rest, ok := strings.CutPrefix(value, "[")
+	if !ok {
+		return Step{What: value}, nil
+	}
+	head, text, ok := strings.Cut(rest, "]")
+	pattern, who, _ := strings.Cut(head, " ")
+	s := Step{Code: pattern, Who: who, What: strings.TrimSpace(text), rule: CodeRule{Pattern: pattern}}
+	if !ok || s.What == "" {
+		return s, fmt.Errorf("%q is no step", value)
+	}
+	return s, s.rule.parse(bits)
+}
+
+// StepsFor returns the steps for an entry with these codes. Without codes, as when
+// the list could not be asked, it returns all, each with the code that it is for.
+func (l *List) StepsFor(codes []Code) []Step {
+	var steps []Step
+	for _, s := range l.Steps {
+		switch {
+		case s.Code == "" || s.fits(codes):
+			steps = append(steps, s)
+		case len(codes) == 0:
+			s.What = "If the code is " + s.Code + ": " + strings.ToLower(s.What[:1]) + s.What[1:]
+			steps = append(steps, s)
+		}
+	}
+	return steps
+}
+
+func (s *Step) fits(codes []Code) bool {
+	for _, c := range codes {
+		if s.rule.matches(c.Addr) {
+			return true
+		}
+	}
+	return false
+}

@@ -105,8 +105,8 @@ func (res *Result) Fixes() []finding.Fix {
 		verify = "DNS answers NXDOMAIN for " + res.Answer.Name
 	}
 	var fixes []finding.Fix
-	for _, step := range l.Steps {
-		fixes = append(fixes, finding.Fix{Action: finding.Request, What: step})
+	for _, step := range l.StepsFor(res.Codes) {
+		fixes = append(fixes, finding.Fix{Action: finding.Request, What: step.What})
 	}
 	switch {
 	case len(fixes) > 0:

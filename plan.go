@@ -262,11 +262,7 @@ func (r *run) meant(rec *bounce.Recipient) []Step {
 func (r *run) fromFixes(fixes []finding.Fix) []Step {
 	var steps []Step
 	for _, f := range fixes {
-		phase := PhaseRepair
-		if f.Action == finding.Request && f.Record == nil {
-			phase = PhaseDelist
-		}
-		steps = append(steps, Step{Phase: phase, Action: f.Action, Who: r.server(), What: f.What, Record: f.Record, URL: f.URL, Verify: f.Verify})
+		steps = append(steps, Step{Phase: PhaseRepair, Action: f.Action, Who: r.server(), What: f.What, Record: f.Record, URL: f.URL, Verify: f.Verify})
 	}
 	return steps
 }

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"os"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -118,7 +119,7 @@ func (c *Client) ask(ctx context.Context, name string, t Type, edns bool) Answer
 			}
 			wait := tries[i]
 			if err := q.send(c.pool(i), packet); err != nil {
-				failure, wait = failed(name, t, Other, err), 0
+				failure, wait = failed(name, t, Other, unreachable(c.Servers[i%len(c.Servers)], err)), 0
 				failures++
 			} else {
 				sent++
@@ -152,7 +153,7 @@ func (c *Client) read(ctx context.Context, r reply, q *query, packet []byte, edn
 	server := r.from.String()
 	switch {
 	case r.err != nil:
-		a = failed(q.name, q.t, Other, r.err)
+		a = failed(q.name, q.t, Other, unreachable(r.from, r.err))
 	case r.msg == nil:
 		a = failed(q.name, q.t, Malformed, errUnread)
 	case r.msg.Truncated:
@@ -177,6 +178,16 @@ func (c *Client) read(ctx context.Context, r reply, q *query, packet []byte, edn
 		a.Server = server
 	}
 	return a, a.Status.Known() || a.Status == Canceled
+}
+
+// unreachable names the server and what the system says, without the ports of one
+// attempt.
+func unreachable(server netip.AddrPort, err error) error {
+	var sys *os.SyscallError
+	if errors.As(err, &sys) {
+		err = sys.Err
+	}
+	return fmt.Errorf("resolve: no connection to %s: %w", server, err)
 }
 
 // askTCP sends the same packet over TCP (RFC 7766).

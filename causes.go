@@ -129,7 +129,11 @@ func (r *run) nothingRefused() string {
 
 // add appends a cause; one that says the same is merged into the first.
 func (r *run) add(c Cause) {
-	c.Summary = capital(r.fillFor(c, c.Summary))
+	addressed := strings.HasPrefix(c.Summary, "{addr}")
+	c.Summary = r.fillFor(c, c.Summary)
+	if !addressed || !strings.Contains(c.Summary, "@") {
+		c.Summary = capital(c.Summary)
+	}
 	for i := range r.out.Causes {
 		if old := &r.out.Causes[i]; old.Kind == c.Kind && old.Fault == c.Fault && old.Summary == c.Summary {
 			old.Evidence = append(old.Evidence, c.Evidence...)

@@ -48,7 +48,7 @@ func (r *run) suppress() []string {
 	}
 	for _, rec := range r.report.Recipients {
 		address := or(rec.Address, r.facts.Recipient.Value)
-		if rec.Suppress && address != "" && !(rec.Reason == bounce.UnknownDomain && refuted[domainOf(address)]) {
+		if rec.Suppress && strings.Contains(address, "@") && !(rec.Reason == bounce.UnknownDomain && refuted[domainOf(address)]) {
 			list = append(list, address)
 		}
 	}
@@ -172,9 +172,10 @@ func (r *run) why(top Cause) string {
 		OfForwarder: "a forwarder's fault", OfListOperator: "the list operator's fault", OfNobody: "nobody's fault",
 	}[top.Fault]
 	end := ""
-	if fault != "" {
-		end = "; " + fault
+	if fault == "" {
+		fault = "whose fault is not told"
 	}
+	end = "; " + fault
 	switch top.State {
 	case Confirmed:
 		end += "; " + string(top.Certainty) + ", and seen now"
@@ -232,6 +233,8 @@ func (r *run) keep(top Cause) string {
 		parts = append(parts, "Suppress nobody.")
 	case len(d.Recipients) > 1:
 		parts = append(parts, "Keep the addresses.")
+	case r.facts.Recipient.Value == "":
+		parts = append(parts, "No address is named.")
 	default:
 		parts = append(parts, "Keep the address.")
 	}

@@ -406,7 +406,7 @@ func (r *run) reverseSteps(c *Cause) []Step {
 	}
 	var steps, first []Step
 	if r.facts.IP.Value.Is6() && c.Kind == bounce.PTR {
-		first = append(first, Step{Phase: PhaseStop, Action: finding.Edit, Who: r.server(), What: "Until the record is there, send over IPv4 alone (Postfix: smtp_address_preference = ipv4).", Verify: "Received lines show an IPv4 address."})
+		first = append(first, Step{Phase: PhaseStop, Action: finding.Edit, Who: r.server(), What: "Until the record is there, send over IPv4 alone (Postfix: inet_protocols = ipv4).", Verify: "Received lines show an IPv4 address."})
 	}
 	for _, f := range rev.Findings() {
 		if f.Outcome == finding.Found && strings.HasPrefix(f.Code, "helo.") == (c.Kind == bounce.HELO) {
@@ -461,6 +461,9 @@ var waits = map[bounce.Reason]time.Duration{
 
 func (r *run) retryAfter(c Cause) time.Duration {
 	rec := r.main()
+	if rec.Action == bounce.Delayed {
+		return 0 // the sending server tries by itself
+	}
 	if rec.RetryAfter > 0 {
 		return rec.RetryAfter
 	}

@@ -187,7 +187,16 @@ func (r *Rules) ParseReply(reply string) *Report {
 	if code := rep.Recipients[0].Reply.Code; code/100 == 2 && rep.Recipients[0].Reason != Suppressed {
 		rep.Kind, rep.Recipients[0].Action = Success, Delivered
 	}
+	if rec := &rep.Recipients[0]; isIntermediate(text) {
+		rep.Kind, rec.Action, rec.Permanence, rec.Suppress = OtherKind, Relayed, NoFailure, false
+	}
 	return rep
+}
+
+// isIntermediate: a 3yz reply asks for more and refuses nothing (RFC 5321,
+// section 4.2.1).
+func isIntermediate(text string) bool {
+	return len(text) >= 4 && text[0] == '3' && isDigits(text[:3]) && (text[3] == ' ' || text[3] == '-')
 }
 
 // judge fills in what follows from the text about a recipient. Quoted is all

@@ -65,6 +65,13 @@ func TestParseReport(t *testing.T) {
 	}
 }
 
+func TestParseQuotedLocalPart(t *testing.T) {
+	rep := ParseBytes([]byte(dsn("Final-Recipient: rfc822; \"anna b\"@recipient.example\nAction: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 5.1.1 User unknown\n")))
+	if got, want := rep.Recipients[0].Address, `"anna b"@recipient.example`; got != want {
+		t.Errorf("address %q, want %q", got, want)
+	}
+}
+
 func TestParseOriginal(t *testing.T) {
 	o := ParseBytes([]byte(dsn(twoRecipients))).Original
 	if o == nil {

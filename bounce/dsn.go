@@ -272,6 +272,9 @@ func address(field string) string {
 			rest = rest[open+1 : open+end]
 		}
 	}
+	if quoted := quotedAddress(rest); quoted != "" {
+		return quoted
+	}
 	rest = strings.Trim(rest, " \t\n<>\"'")
 	if at := strings.IndexAny(rest, " \t\n"); at > 0 && !strings.HasPrefix(rest, `"`) {
 		rest = rest[:at]
@@ -288,6 +291,26 @@ func address(field string) string {
 		return rest
 	}
 	return strings.ToValidUTF8(rest, "\uFFFD")
+}
+
+// quotedAddress reads an address whose local part is a quoted string (RFC 5321,
+// section 4.1.2), or returns "".
+func quotedAddress(s string) string {
+	if !strings.HasPrefix(s, `"`) {
+		return ""
+	}
+	end := strings.Index(s, `"@`)
+	if end <= 0 || end > 66 {
+		return ""
+	}
+	domain := s[end+2:]
+	if at := strings.IndexAny(domain, " \t\n<>(;"); at >= 0 {
+		domain = domain[:at]
+	}
+	if !isHostName(domain) {
+		return ""
+	}
+	return strings.ToValidUTF8(s[:end+2]+domain, "\uFFFD")
 }
 
 // undoXtext decodes "+3D", where the result is an address still: a plus sign in

@@ -9,8 +9,8 @@ import (
 
 const (
 	defaultCacheSize = 10_000
-	// maxTTL bounds how long an answer is believed, whatever its TTL says
-	// (RFC 8767, section 4, names a day as a sane cap).
+	// maxTTL bounds how long an answer is believed, whatever its TTL says. RFC 8767,
+	// section 4, wants a cap; a diagnosis has no use for older answers than a day's.
 	maxTTL = 24 * time.Hour
 )
 

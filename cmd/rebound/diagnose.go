@@ -98,13 +98,16 @@ func (a *app) diagnose(ctx context.Context, c *cli.Command) error {
 		err = a.messages(c.Args().Slice(), func(m message) error {
 			if m.err != nil {
 				a.complain(fmt.Errorf("%s: %w", m.name, m.err))
+				if c.Bool("json") {
+					return writeJSON(a.writer(c), failedLine{m.name, m.err.Error()})
+				}
 				return nil
 			}
 			cs := base
 			cs.Bounce = m.raw
 			name := m.name
-			if !several && !strings.Contains(name, "#") {
-				name = ""
+			if !c.Bool("json") && !several && !strings.Contains(name, "#") {
+				name = "" // one report needs no title
 			}
 			return one(name, cs)
 		})
@@ -141,6 +144,18 @@ func (a *app) demoSource(c *cli.Command) (dnsSource, error) {
 	return recorded(zone, c.String("record"))
 }
 
+// diagnosisLine is a line of "rebound diagnose -json"; failedLine one about an
+// input that could not be read.
+type diagnosisLine struct {
+	File string `json:"file,omitempty"`
+	*rebound.Diagnosis
+}
+
+type failedLine struct {
+	File  string `json:"file"`
+	Error string `json:"error"`
+}
+
 // one diagnoses one case and writes the report.
 func (a *app) one(ctx context.Context, c *cli.Command, d *rebound.Diagnoser, name string, cs rebound.Case) error {
 	diagnosis, err := d.Diagnose(ctx, cs)
@@ -155,7 +170,7 @@ func (a *app) one(ctx context.Context, c *cli.Command, d *rebound.Diagnoser, nam
 	a.found = a.found || diagnosis.Causes[0].Kind != rebound.NotABounce
 	w := a.writer(c)
 	if c.Bool("json") {
-		return writeJSON(w, diagnosis)
+		return writeJSON(w, diagnosisLine{name, diagnosis})
 	}
 	var b strings.Builder
 	if name != "" {

@@ -41,6 +41,9 @@ func (a *app) dnsbl(ctx context.Context, c *cli.Command) error {
 	w := a.writer(c)
 	for _, arg := range c.Args().Slice() {
 		target, err := dnsbl.ParseTarget(arg)
+		if err == nil && (target.Addr().IsPrivate() || target.Addr().IsLinkLocalUnicast()) {
+			err = fmt.Errorf("dnsbl: %s is a private address, which no list holds", target)
+		}
 		if err != nil {
 			a.complain(err)
 			continue

@@ -116,7 +116,8 @@ func whole(name string, raw []byte, err error) message {
 
 func beginsWithField(raw []byte) bool {
 	if bytes.HasPrefix(raw, []byte("From ")) {
-		_, raw, _ = bytes.Cut(raw, []byte("\n"))
+		end := bytes.IndexAny(raw, "\r\n")
+		raw = bytes.TrimLeft(raw[max(end, 0):], "\r\n")
 	}
 	field, _, ok := bytes.Cut(raw[:min(len(raw), 1000)], []byte(":"))
 	if !ok || len(field) == 0 {
@@ -129,6 +130,18 @@ func beginsWithField(raw []byte) bool {
 	}
 	return true
 }
+
+// isFromLine tells the line that begins a message, "From sender date", from one of
+// a text: it holds a time of day.
+func isFromLine(line []byte) bool {
+	if !bytes.HasPrefix(line, []byte("From ")) {
+		return false
+	}
+	colon := bytes.IndexByte(line, ':')
+	return colon > 6 && colon+2 < len(line) && isDigit(line[colon-1]) && isDigit(line[colon+1]) && isDigit(line[colon+2])
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 // readMbox splits at lines "From " that follow a blank line (RFC 4155). The
 // first message keeps the file's name when it is the only one.
@@ -151,7 +164,7 @@ func readMbox(name string, in *bufio.Reader, yield func(message) error) error {
 	for {
 		line, err := in.ReadSlice('\n')
 		if len(line) > 0 {
-			if start && blank && bytes.HasPrefix(line, []byte("From ")) && len(current) > 0 {
+			if start && blank && isFromLine(line) && len(current) > 0 {
 				if err := emit(false); err != nil {
 					return err
 				}

@@ -160,6 +160,33 @@ func TestBounceReadsMailboxes(t *testing.T) {
 	}
 }
 
+func TestBounceReadsOneMessageWithAFromLine(t *testing.T) {
+	cr := file(t, "cr.eml", strings.ReplaceAll("From MAILER-DAEMON Tue Nov 24 10:10:02 2026\n"+string(demoBounce), "\n", "\r"))
+	quoting := file(t, "quoting.eml", "From MAILER-DAEMON Tue Nov 24 10:10:02 2026\n"+string(demoBounce)+"\nFrom the desk of Anna\n")
+	for _, f := range []string{cr, quoting} {
+		if out, errOut, status := command(t, "", "bounce", f); status != exitDone || !strings.HasPrefix(out, f+": failure") {
+			t.Errorf("status %d, %q, %q", status, out, errOut)
+		}
+	}
+}
+
+func TestDiagnoseJSONNamesItsFile(t *testing.T) {
+	good := file(t, "good.eml", string(demoBounce))
+	empty := file(t, "empty.eml", "")
+	out, _, status := command(t, "", "diagnose", "-offline", "-json", empty, good)
+	var names []string
+	for line := range strings.Lines(out) {
+		var d struct{ File, Error string }
+		if err := json.Unmarshal([]byte(line), &d); err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, filepath.Base(d.File)+" "+d.Error)
+	}
+	if want := "empty.eml is empty, good.eml "; status != exitDone || strings.Join(names, ", ") != want {
+		t.Errorf("status %d, %q, want %q", status, strings.Join(names, ", "), want)
+	}
+}
+
 func TestDNSBL(t *testing.T) {
 	zone := file(t, "zone", spamcop)
 	out, errOut, status := command(t, "", "dnsbl", "-zone", zone, "-json", "198.51.100.23")

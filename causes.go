@@ -241,6 +241,7 @@ func ofServer(kind CauseKind) bool {
 	return false
 }
 
+// dns turns the answers that were given into evidence.
 func dns(answers ...resolve.Answer) []finding.Evidence {
 	var list []finding.Evidence
 	for _, a := range answers {

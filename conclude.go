@@ -57,9 +57,6 @@ func (r *run) suppress() []string {
 
 // nonNil makes JSON write [] where nothing is.
 func nonNil(d *Diagnosis) {
-	if d.Causes == nil {
-		d.Causes = []Cause{}
-	}
 	for i := range d.Causes {
 		if d.Causes[i].Fixes == nil {
 			d.Causes[i].Fixes = []finding.Fix{}

@@ -118,10 +118,7 @@ func (r *run) destination(rec *bounce.Recipient) *Destination {
 
 // finding tells the result in the common words.
 func (d *Destination) finding() finding.Finding {
-	f := finding.Finding{Subject: d.Domain, Source: "RFC 5321, section 5.1"}
-	for _, a := range d.Answers {
-		f.Evidence = append(f.Evidence, finding.Evidence{Kind: finding.KindDNS, Source: a.Server, Text: a.String()})
-	}
+	f := finding.Finding{Subject: d.Domain, Source: "RFC 5321, section 5.1", Evidence: dns(d.Answers...)}
 	bad := func(code, fact string) {
 		f.Code, f.Outcome, f.Severity, f.Fact = code, finding.Found, finding.Critical, fact
 		f.Consequence = "No mail to this domain can be delivered."

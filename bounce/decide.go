@@ -272,9 +272,9 @@ func (r *Rules) choose(q question, s scanned, provider string) (best, wrapper ca
 			best = c
 		}
 	}
-	for i := range r.rules {
+	for _, i := range r.byCode {
 		rule := &r.rules[i]
-		if len(rule.Matches)+len(rule.Patterns) > 0 || rule.Provider != provider || !rule.allows(q) {
+		if rule.Provider != provider || !rule.allows(q) {
 			continue
 		}
 		if c := (candidate{rule: rule, tier: tierAtCode}); best.rule == nil || c.beats(best) {

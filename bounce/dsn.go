@@ -104,6 +104,9 @@ const maxRepeats = 8
 
 // statusReport reads the machine part; false means that it names no recipient.
 func (rd *reader) statusReport(text string) bool {
+	if len(rd.fields) == 0 {
+		return false
+	}
 	judged := map[string]int{}
 	blocks := textBlocks(text, rd.own())
 	for _, g := range rd.fields {

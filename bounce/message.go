@@ -5,6 +5,7 @@ import (
 	"net/mail"
 	"net/netip"
 	"strings"
+	"sync"
 )
 
 // reader gathers what the parts of one message say.
@@ -63,7 +64,8 @@ func (rd *reader) read(message []byte) {
 	for _, m := range rd.machine {
 		rd.fields = append(rd.fields, readGroups(m)...)
 	}
-	if len(rd.fields) == 0 && rd.looksLikeBounce(text) {
+	isBounce := sync.OnceValue(func() bool { return rd.looksLikeBounce(text) })
+	if len(rd.fields) == 0 && isBounce() {
 		rd.fields = plainFields(text)
 	}
 	switch {
@@ -74,7 +76,7 @@ func (rd *reader) read(message []byte) {
 	case rd.nested != nil && rd.retry(rd.nested):
 	case isAbsence(rd.rep.Subject) && isAutoReply(rd.top.header, rd.rep.Subject):
 		rd.autoReply(text)
-	case rd.looksLikeBounce(text) && rd.textReport(text):
+	case isBounce() && rd.textReport(text):
 	case isAutoReply(rd.top.header, rd.rep.Subject):
 		rd.autoReply(text)
 	}

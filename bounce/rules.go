@@ -52,6 +52,7 @@ var receiverFile string
 // concurrent use.
 type Rules struct {
 	rules     []Rule
+	byCode    []int // indices of the rules without a text, which codes alone fire
 	receivers []receiver
 	lists     []listRule
 	matcher   *matcher
@@ -253,6 +254,9 @@ func compile(rules []Rule) (*Rules, error) {
 			return nil, fmt.Errorf("bounce: two rules are called %s", rule.ID)
 		}
 		seen[rule.ID] = true
+		if len(rule.Matches)+len(rule.Patterns) == 0 {
+			r.byCode = append(r.byCode, i)
+		}
 		if err := add(ruleTarget, i, rule.Matches, rule.Patterns); err != nil {
 			return nil, fmt.Errorf("bounce: rule %s: %w", rule.ID, err)
 		}

@@ -30,7 +30,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"net/netip"
 	"strings"
 	"time"
 )
@@ -43,12 +42,14 @@ type Kind string
 
 // The kinds of message.
 const (
-	Failure   Kind = "failure"
-	Delay     Kind = "delay" // not delivered yet, and still being tried
-	Success   Kind = "success"
-	Feedback  Kind = "complaint"  // an abuse report (RFC 5965)
-	AutoReply Kind = "auto-reply" // vacation and the like (RFC 3834)
-	OtherKind Kind = "other"      // not a bounce, a read receipt, or nothing that can be told
+	Failure     Kind = "failure"
+	Delay       Kind = "delay"      // not delivered yet, and still being tried
+	Success     Kind = "success"    // delivered, relayed or expanded (RFC 3464, section 2.3.3)
+	Feedback    Kind = "complaint"  // a feedback report (RFC 5965)
+	AutoReply   Kind = "auto-reply" // vacation and the like (RFC 3834)
+	ReadReceipt Kind = "mdn"        // what a recipient's program did with the mail (RFC 8098)
+	Challenge   Kind = "challenge"  // the mail waits until its sender proves to be a person
+	OtherKind   Kind = "other"      // none of these
 )
 
 // An Action is what the reporting server did (RFC 3464, section 2.3.3).
@@ -75,6 +76,7 @@ type Report struct {
 	Date         time.Time   `json:"date,omitzero"`     // of the report
 	Original     *Original   `json:"original,omitempty"`
 	Complaint    *Abuse      `json:"feedback,omitempty"`
+	Receipt      *Receipt    `json:"mdn,omitempty"`
 	// Omitted names what was left unread because it lies beyond a limit.
 	Omitted []string `json:"omitted,omitempty"`
 }
@@ -129,18 +131,6 @@ type Selector struct {
 	Selector string `json:"selector"`
 }
 
-// Abuse is a complaint (RFC 5965).
-type Abuse struct {
-	Type             string     `json:"type"` // abuse, fraud, virus, not-spam, auth-failure …
-	UserAgent        string     `json:"user_agent,omitempty"`
-	OriginalMailFrom string     `json:"original_mail_from,omitempty"`
-	OriginalRcptTo   []string   `json:"original_rcpt_to,omitempty"`
-	SourceIP         netip.Addr `json:"source_ip,omitzero"`
-	ReportedDomain   string     `json:"reported_domain,omitempty"`
-	Incidents        string     `json:"incidents,omitempty"`
-	ArrivalDate      string     `json:"arrival_date,omitempty"`
-}
-
 // A Leg is the receiver's own verdict on one method of authentication.
 type Leg struct {
 	Method string `json:"method"` // spf, dkim, dmarc
@@ -176,18 +166,23 @@ func (r *Rules) Parse(in io.Reader) (*Report, error) {
 
 // ParseReply is [ParseReply] with these rules.
 func (r *Rules) ParseReply(reply string) *Report {
-	text := strings.TrimSpace(reply)
-	rec := Recipient{Action: Failed}
-	rec.Address, text = replyAddressee(text)
-	rep := &Report{Kind: Failure, Recipients: []Recipient{rec}}
+	var one struct {
+		report     Report
+		recipients [1]Recipient
+	}
+	rep, rec := &one.report, &one.recipients[0]
+	rep.Kind, rep.Recipients = Failure, one.recipients[:]
+	rec.Action = Failed
+	var text string
+	rec.Address, text = replyAddressee(strings.TrimSpace(reply))
 	if len(text) > maxReply {
 		rep.Omitted = append(rep.Omitted, "the end of a long reply")
 	}
-	r.judge(&rep.Recipients[0], text, "")
-	if code := rep.Recipients[0].Reply.Code; code/100 == 2 && rep.Recipients[0].Reason != Suppressed {
-		rep.Kind, rep.Recipients[0].Action = Success, Delivered
+	r.judge(rec, text, "")
+	if rec.Reply.Code/100 == 2 && rec.Reason != Suppressed {
+		rep.Kind, rec.Action = Success, Delivered
 	}
-	if rec := &rep.Recipients[0]; isIntermediate(text) {
+	if isIntermediate(text) {
 		rep.Kind, rec.Action, rec.Permanence, rec.Suppress = OtherKind, Relayed, NoFailure, false
 	}
 	return rep
@@ -203,14 +198,17 @@ func isIntermediate(text string) bool {
 // that was said; around is what else the report says of it, for the stage.
 func (r *Rules) judge(rec *Recipient, quoted, around string) {
 	inner, outer := innermost(cutText(quoted))
-	rec.Quoted = strings.Join(strings.Fields(cutText(quoted)), " ")
+	rec.Quoted = collapse(cutText(quoted))
 	rec.Reply = readReply(inner)
 	if rec.Reply.Code/100 == 2 && rec.Address != "" {
 		rec.Reply.Code = 0 // the exit status of a program, or a greeting
 	}
-	context := outer + " " + around
+	stage, context := readContext(outer)
+	if stage == "" && around != outer {
+		stage, _ = readContext(around)
+	}
 	if rec.Stage == "" {
-		rec.Stage = stageIn(context)
+		rec.Stage = stage
 	}
 	if rec.RemoteMTA == "" {
 		rec.RemoteMTA = remoteIn(outer)
@@ -219,7 +217,7 @@ func (r *Rules) judge(rec *Recipient, quoted, around string) {
 		// The reporting server speaks for itself.
 		rec.Reply.Enhanced = codeIn(rec.Reply.Text, 0)
 	}
-	q := question{reply: rec.Reply, reported: rec.ReportedStatus, host: rec.RemoteMTA, stage: rec.Stage, context: outer}
+	q := question{reply: rec.Reply, reported: rec.ReportedStatus, host: rec.RemoteMTA, stage: rec.Stage, context: context}
 	v := r.decide(q)
 	v.checkName(rec.Address, rec.Reply.Text)
 	rec.Status = chooseStatus(rec.Reply, rec.ReportedStatus)
@@ -308,6 +306,17 @@ func chooseStatus(r Reply, reported Code) Code {
 		return reported
 	}
 	return r.Enhanced
+}
+
+// collapse makes each run of white space one space.
+func collapse(s string) string {
+	s = strings.TrimSpace(s)
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' && (c != ' ' || s[i+1] <= ' ') || c >= 0x80 {
+			return strings.Join(strings.Fields(s), " ")
+		}
+	}
+	return s
 }
 
 func cutText(s string) string {

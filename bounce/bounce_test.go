@@ -159,13 +159,22 @@ func TestParseIsSilentAboutOtherMail(t *testing.T) {
 	for name, message := range map[string]string{
 		"letter":     "From: Anna <anna@recipient.example>\nTo: office@shop.example\nSubject: Lunch\n\nCould you write to bert@other.example? His mailbox was full.\n",
 		"newsletter": "From: News <news@shop.example>\nTo: anna@recipient.example\nSubject: Delivery problems? Read our tips\nList-Id: <n.shop.example>\n\nAsk help@shop.example about it.\n",
-		"receipt":    "From: anna@recipient.example\nTo: office@shop.example\nSubject: Read: Lunch\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type=disposition-notification; boundary=b\n\n--b\nContent-Type: text/plain\n\nRead.\n--b\nContent-Type: message/disposition-notification\n\nFinal-Recipient: rfc822;anna@recipient.example\nDisposition: manual-action/MDN-sent-manually; displayed\n--b--\n",
 		"binary":     "\x00\x01\x02\xff\xfe",
 		"empty":      "",
 	} {
 		if rep := ParseBytes([]byte(message)); rep.Kind != OtherKind || len(rep.Recipients) != 0 {
 			t.Errorf("%s: called a %s with %+v", name, rep.Kind, rep.Recipients)
 		}
+	}
+}
+
+func TestParseReceipt(t *testing.T) {
+	rep := ParseBytes([]byte("From: anna@recipient.example\nTo: office@shop.example\nSubject: Read: Lunch\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type=disposition-notification; boundary=b\n\n--b\nContent-Type: text/plain\n\nRead.\n--b\nContent-Type: message/disposition-notification\n\nFinal-Recipient: rfc822;anna@recipient.example\nDisposition: manual-action/MDN-sent-manually; displayed\n--b--\n"))
+	if rep.Kind != ReadReceipt || rep.Receipt == nil || rep.Receipt.Disposition != "manual-action/MDN-sent-manually; displayed" {
+		t.Fatalf("got %+v", rep)
+	}
+	if r := rep.Recipients[0]; r.Address != "anna@recipient.example" || r.Reason != Receipted || r.Suppress || r.Permanence != NoFailure {
+		t.Errorf("recipient %+v", r)
 	}
 }
 

@@ -1,7 +1,6 @@
 package bounce
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 )
@@ -51,7 +50,9 @@ func (c Code) String() string {
 	if c.Class == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%d.%d.%d", c.Class, c.Subject, c.Detail)
+	b := strconv.AppendUint(make([]byte, 0, 9), uint64(c.Class), 10)
+	b = strconv.AppendUint(append(b, '.'), uint64(c.Subject), 10)
+	return string(strconv.AppendUint(append(b, '.'), uint64(c.Detail), 10))
 }
 
 // MarshalText implements [encoding.TextMarshaler].

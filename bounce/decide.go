@@ -59,7 +59,7 @@ type question struct {
 	reported Code   // the Status field, where the reply has no better code
 	host     string // the host that refused, where known
 	stage    Stage
-	context  string // what was said around the reply, for expiry alone
+	context  wordSet // what was said around the reply
 }
 
 // candidate is a rule that fires, with its place in the text.
@@ -78,26 +78,17 @@ func (c candidate) beats(other candidate) bool {
 	return c.end-c.start > other.end-other.start
 }
 
-// doubts are words of the sender, of policy and of passing trouble. Where a text
-// that says "no such user" in general terms holds one of them, it may mean
-// something else, and the address stays.
-var doubts = []string{
-	"sender", "spam", "block", "policy", "not allowed to", "reputation", "filter", "verification failed", "callout", "dmarc", "spf", "dkim", "rate limit", "blacklist", "blocklist", "your ip", "your mail server", "temporar", "maintenance", "try again", "outbound", "sending", "quota", "access denied", " ptr",
-}
-
-// addressWords are those of which one stands in every refusal of an address.
-var addressWords = []string{"user", "mailbox", "address", "recipient", "account", "exist", "unknown", "no such", "not found", "domain", "host", "alias", "invalid", "inbox", "name", "utilisateur", "destinat", "benutzer", "empf"}
-
 // doubtful reports whether something in the text speaks against a fault of the
 // address: a doubtful word beside a generic phrase or a mere code, or beside any
 // wording a block list or another wording that blames the sender.
-func (r *Rules) doubtful(v verdict, q question, s scanned, listed bool) bool {
-	if low := lower(q.reply.Text); v.certainty != Certain {
-		if containsAny(low, doubts) || strings.Contains(low, "mailbox unavailable") && q.code().Subject != 1 {
+func (r *Rules) doubtful(v *verdict, q question, s *scanned, listed bool) bool {
+	if text := q.reply.Text; v.certainty != Certain {
+		said := wordsIn(text)
+		if said.has(doubtWords) || containsFold(text, "mailbox unavailable") && q.code().Subject != 1 {
 			return true
 		}
 		// A code without a word of the address may be any refusal.
-		return strings.HasPrefix(v.because.Rule, "code:") && telling(low) && !containsAny(low, addressWords)
+		return strings.HasPrefix(v.because.Rule, "code:") && telling(text) && !said.has(addressWords)
 	}
 	if listed {
 		return true
@@ -128,13 +119,14 @@ func (c candidate) overrules(list Mention) bool {
 // decide finds out why. It makes one pass over the text.
 func (r *Rules) decide(q question) verdict {
 	text := q.reply.Text
-	scan := r.scan(text)
+	var few [16]candidate // on the stack
+	scan := r.scan(text, few[:0])
 	provider := r.byHost(q.host)
 	if provider == "" {
 		provider = scan.provider
 	}
 	v := verdict{provider: provider, mentions: scan.mentions}
-	best, wrapper := r.choose(q, scan, provider)
+	best, wrapper := r.choose(q, &scan, provider)
 
 	code := q.code()
 	listed := listedMention(scan.mentions)
@@ -164,10 +156,10 @@ func (r *Rules) decide(q question) verdict {
 	default:
 		v.byReplyCode(q)
 	}
-	if v.reason.OfAddress() && v.reason != Complaint && r.doubtful(v, q, scan, listed != nil) {
+	if v.reason.OfAddress() && v.reason != Complaint && r.doubtful(&v, q, &scan, listed != nil) {
 		v.certainty = Possible
 	}
-	v.expired = wrapper.rule != nil || code.entry().reason == Expired || expiredText(q.context)
+	v.expired = wrapper.rule != nil || code.entry().reason == Expired || q.context.has(expiredWords)
 	return v
 }
 
@@ -191,25 +183,33 @@ type scanned struct {
 	mentions []Mention
 }
 
-func (r *Rules) scan(text string) scanned {
+// scan makes that pass; what it finds is added to hits.
+func (r *Rules) scan(text string, hits []candidate) scanned {
 	var (
 		s       scanned
-		lists   []listHit
+		few     [8]listHit
+		counts  [4096]uint8
+		lists   = few[:0]
+		seen    = counts[:]
 		longest int // of the markers that prove a receiver
 	)
-	seen := make([]uint8, len(r.targets))
-	r.matcher.each(text, func(id uint32, start, end int) {
+	if len(r.targets) > len(counts) {
+		seen = make([]uint8, len(r.targets))
+	}
+	low := lower(text)
+	r.matcher.each(text, func(id uint32, start, end int) bool {
 		t := &r.targets[id]
 		if seen[id]++; seen[id] > maxOccurrences {
-			return
+			return true
 		}
-		if end = t.matchEnd(text, start, end); end < 0 {
-			return
+		literal := end
+		if end = t.matchEnd(text, low, start, end); end < 0 {
+			return true
 		}
 		switch t.kind {
 		case ruleTarget:
 			c := candidate{rule: &r.rules[t.index], start: start, end: end}
-			s.hits = append(s.hits, c)
+			hits = append(hits, c)
 			if c.rule.Reason == Expired && len(s.wrappers) < maxOccurrences {
 				s.wrappers = append(s.wrappers, c)
 			}
@@ -219,29 +219,22 @@ func (r *Rules) scan(text string) scanned {
 			}
 		case listTarget:
 			if len(lists) < maxMentions {
-				lists = append(lists, listHit{index: t.index, start: start, end: end, item: t.item(text, start, end)})
+				hit := listHit{index: t.index, start: start, end: end}
+				if t.item != nil {
+					hit.item = text[literal:end]
+				}
+				lists = append(lists, hit)
 			}
 		}
+		return true
 	})
-	s.mentions = r.mentions(text, lists)
+	s.hits, s.mentions = hits, r.mentions(text, lists)
 	return s
-}
-
-// item returns the listed address or domain that a list's expression captures.
-func (t *target) item(text string, start, end int) string {
-	if t.re == nil {
-		return ""
-	}
-	at := t.re.SubexpIndex("item")
-	if at < 0 {
-		return ""
-	}
-	return trimItem(t.re.FindStringSubmatch(text[start:end])[at])
 }
 
 // choose returns the best rule, and apart from it the best one that only says
 // that time ran out: what stood in the way for days matters more.
-func (r *Rules) choose(q question, s scanned, provider string) (best, wrapper candidate) {
+func (r *Rules) choose(q question, s *scanned, provider string) (best, wrapper candidate) {
 	for _, c := range s.hits {
 		if !c.rule.allows(q) || s.insideWrapper(c) {
 			continue
@@ -344,11 +337,11 @@ func (v *verdict) byRule(c candidate, text string) {
 
 func (v *verdict) byList(m Mention, text string) {
 	v.reason, v.certainty = m.reason(), Certain
-	says := "The reply names the block list " + m.Name
+	says := "The reply names the block list " + m.Name + "."
 	if m.Item != "" {
-		says += " and " + m.Item + " on it"
+		says = "The reply names the block list " + m.Name + " and " + m.Item + " on it."
 	}
-	v.because = Decision{Rule: "list", Text: text[m.Start:m.End], Start: m.Start, End: m.End, Source: "the list's name in the reply", Says: says + "."}
+	v.because = Decision{Rule: "list", Text: text[m.Start:m.End], Start: m.Start, End: m.End, Source: "the list's name in the reply", Says: says}
 }
 
 func (v *verdict) byCode(c Code) {

@@ -11,7 +11,16 @@ import (
 // A fieldGroup is the fields of one paragraph of a delivery-status part.
 type fieldGroup []headerField
 
-func (g fieldGroup) get(name string) string { return header(g).get(name) }
+// get returns the value of the first field of a name, which is given in lower
+// case, with a line feed where it was folded, or "".
+func (g fieldGroup) get(name string) string {
+	for i := range g {
+		if g[i].is(name) {
+			return g[i].value('\n')
+		}
+	}
+	return ""
+}
 
 const (
 	maxFolds       = 500 // lines of one field; a reply of a hundred is long
@@ -19,16 +28,17 @@ const (
 )
 
 // readGroups reads the paragraphs of a delivery-status part (RFC 3464, section
-// 2.1).
+// 2.1), which has LF or CRLF line ends.
 func readGroups(b []byte) []fieldGroup {
 	var (
+		w      = walker{eol: '\n'}
 		groups []fieldGroup
 		open   fieldGroup
 		folds  int // lines that continue the last field
 	)
 	for len(b) > 0 {
 		var line []byte
-		line, b = cutLine(b)
+		line, b = w.cutLine(b)
 		trimmed := bytes.TrimSpace(line)
 		if len(trimmed) == 0 {
 			if open != nil {
@@ -39,29 +49,26 @@ func readGroups(b []byte) []fieldGroup {
 			}
 			continue
 		}
-		if (line[0] == ' ' || line[0] == '\t') && len(open) > 0 {
-			last := &open[len(open)-1]
-			if folds++; folds <= maxFolds && len(last.value) < maxReply {
-				last.value += "\n" + string(trimmed)
+		colon := bytes.IndexByte(trimmed, ':')
+		name := bytes.TrimSpace(trimmed[:max(colon, 0)])
+		if folded := line[0] == ' ' || line[0] == '\t'; folded && len(open) > 0 || len(name) == 0 || bytes.ContainsAny(name, " \t<>") {
+			// A folded line may have lost its indentation.
+			if folds++; len(open) > 0 && folds <= maxFolds {
+				last := &open[len(open)-1]
+				last.raw = last.raw[:min(cap(last.raw)-cap(line)+len(line), maxReply, cap(last.raw))]
 			}
 			continue
 		}
-		name, value, ok := strings.Cut(string(trimmed), ":")
-		name = strings.ToLower(strings.TrimSpace(name))
-		if !ok || name == "" || strings.ContainsAny(name, " \t<>") {
-			if folds++; len(open) > 0 && folds <= maxFolds && len(open[len(open)-1].value) < maxReply { // a folded line that lost its indentation
-				last := &open[len(open)-1]
-				last.value += "\n" + string(trimmed)
-			}
-			continue
+		if open == nil {
+			open = make(fieldGroup, 0, 8)
 		}
 		// A second recipient without a blank line before it.
-		if name == "final-recipient" && open.get("final-recipient") != "" {
-			groups, open = append(groups, open), nil
+		if len(name) == len("final-recipient") && hasPrefixFold(name, "final-recipient") && open.get("final-recipient") != "" {
+			groups, open = append(groups, open), make(fieldGroup, 0, 8)
 		}
 		folds = 0
 		if len(open) < maxGroupFields {
-			open = append(open, headerField{name, strings.TrimSpace(value)})
+			open = append(open, headerField{name, trimmed[colon+1:]})
 		}
 	}
 	if open != nil {
@@ -104,12 +111,12 @@ const maxRepeats = 8
 
 // statusReport reads the machine part; false means that it names no recipient.
 func (rd *reader) statusReport(text string) bool {
-	if len(rd.fields) == 0 {
+	if len(rd.machine) == 0 {
 		return false
 	}
 	judged := map[string]int{}
 	blocks := textBlocks(text, rd.own())
-	for _, g := range rd.fields {
+	for _, g := range rd.machine {
 		if mta := typed(g.get("reporting-mta")); mta != "" && rd.rep.ReportingMTA == "" {
 			rd.rep.ReportingMTA = mta
 		}
@@ -200,7 +207,7 @@ func (rd *reader) explain(rec *Recipient, g fieldGroup, blocks blockSet, text st
 		diagnostic = strings.TrimSpace(rest)
 	}
 	human := blocks.of(rec.Address, rec.FinalAddress, rec.OriginalAddress)
-	if human == "" && len(rd.fields) <= 2 {
+	if human == "" && len(rd.machine) <= 2 {
 		human = text
 	}
 	quoted := diagnostic

@@ -1,44 +1,57 @@
 package bounce
 
+import (
+	"slices"
+	"strings"
+)
+
 // A matcher finds many literal patterns in one pass over a text (Aho and
 // Corasick, 1975), ASCII letters without regard to case. Its cost does not
 // depend on the number of patterns.
+//
+// Nodes are numbered breadth first. The first of them, where a text without a
+// match spends its time, have a whole row of transitions; the others only those
+// of the patterns, and a link to the node to go on from.
 type matcher struct {
-	nodes []node
-	keys  []byte   // transitions, those of a node side by side
-	next  []uint32 // parallel to keys
-	root  [256]uint32
-	pats  []pattern
+	class  [256]uint8 // of an octet; octets of no pattern share class 0
+	width  int        // classes
+	rows   []uint32   // transitions of the nodes below dense, failures followed, with ending set
+	dense  uint32
+	first  []uint32 // of each node, the place of its first transition; one more at the end
+	keys   []uint8  // classes of the transitions
+	next   []uint32 // parallel to keys, with ending set
+	fail   []uint32
+	output []uint32   // the longest suffix node that ends a pattern, this one included; 0 is none
+	ends   [][]uint32 // the patterns that end at a node
+	pats   []pattern
 }
 
-type node struct {
-	first  uint32 // index of the first transition
-	count  uint16
-	fail   uint32
-	output uint32 // the longest suffix node that ends a pattern, this one included; 0 is none
-	pats   []uint32
-}
+// ending marks a transition to a node at which a pattern ends.
+const ending = 1 << 31
 
-// A pattern is a literal in lower case. Where open is false at an end that is a
-// letter or a digit, that end must lie at a word boundary.
+// maxDense bounds the nodes with a whole row: a quarter of a megabyte.
+const maxDense = 1024
+
+// A pattern is a literal in lower case. Where an end that is a letter or a digit
+// is not open, it must lie at a word boundary.
 type pattern struct {
-	text               string
-	openLeft, openEnd  bool
-	needLeft, needRght bool
+	text                string
+	needLeft, needRight bool
 }
 
 // newPattern reads the marker syntax of the rule files: "*" at an end switches
 // the word boundary off.
 func newPattern(marker string) pattern {
 	p := pattern{text: lower(marker)}
+	openLeft, openRight := false, false
 	if len(p.text) > 1 && p.text[0] == '*' {
-		p.openLeft, p.text = true, p.text[1:]
+		openLeft, p.text = true, p.text[1:]
 	}
 	if n := len(p.text); n > 1 && p.text[n-1] == '*' {
-		p.openEnd, p.text = true, p.text[:n-1]
+		openRight, p.text = true, p.text[:n-1]
 	}
-	p.needLeft = !p.openLeft && isWord(p.text[0])
-	p.needRght = !p.openEnd && isWord(p.text[len(p.text)-1])
+	p.needLeft = !openLeft && isWord(p.text[0])
+	p.needRight = !openRight && isWord(p.text[len(p.text)-1])
 	return p
 }
 
@@ -58,11 +71,13 @@ func lowerByte(c byte) byte {
 func lower(s string) string {
 	for i := range len(s) {
 		if 'A' <= s[i] && s[i] <= 'Z' {
-			b := []byte(s)
-			for k := i; k < len(b); k++ {
-				b[k] = lowerByte(b[k])
+			var b strings.Builder
+			b.Grow(len(s))
+			b.WriteString(s[:i])
+			for k := i; k < len(s); k++ {
+				b.WriteByte(lowerByte(s[k]))
 			}
-			return string(b)
+			return b.String()
 		}
 	}
 	return s
@@ -70,36 +85,48 @@ func lower(s string) string {
 
 // trieNode is a node while the matcher is built.
 type trieNode struct {
-	keys []byte
+	keys []uint8
 	next []uint32
-	pats []uint32
+	ends []uint32
 }
 
 func newMatcher(pats []pattern) *matcher {
+	m := &matcher{pats: pats}
+	m.classes()
 	trie := []trieNode{{}}
 	for id, p := range pats {
 		at := uint32(0)
 		for i := range len(p.text) {
-			at = child(&trie, at, p.text[i])
+			at = child(&trie, at, m.class[p.text[i]])
 		}
-		trie[at].pats = append(trie[at].pats, uint32(id))
+		trie[at].ends = append(trie[at].ends, uint32(id))
 	}
-	m := &matcher{nodes: make([]node, len(trie)), pats: pats}
-	for i, t := range trie {
-		m.nodes[i] = node{first: uint32(len(m.keys)), count: uint16(len(t.keys)), pats: t.pats}
-		m.keys = append(m.keys, t.keys...)
-		m.next = append(m.next, t.next...)
-	}
+	m.number(trie)
 	m.link()
 	return m
 }
 
-func child(trie *[]trieNode, at uint32, c byte) uint32 {
-	n := &(*trie)[at]
-	for i, key := range n.keys {
-		if key == c {
-			return n.next[i]
+// classes numbers the octets that occur in patterns; a capital letter has the
+// class of the small one.
+func (m *matcher) classes() {
+	m.width = 1
+	for _, p := range m.pats {
+		for i := range len(p.text) {
+			if c := p.text[i]; m.class[c] == 0 {
+				m.class[c] = uint8(m.width)
+				m.width++
+			}
 		}
+	}
+	for c := 'A'; c <= 'Z'; c++ {
+		m.class[c] = m.class[c+('a'-'A')]
+	}
+}
+
+func child(trie *[]trieNode, at uint32, c uint8) uint32 {
+	n := &(*trie)[at]
+	if i := slices.Index(n.keys, c); i >= 0 {
+		return n.next[i]
 	}
 	made := uint32(len(*trie))
 	n.keys, n.next = append(n.keys, c), append(n.next, made)
@@ -107,57 +134,86 @@ func child(trie *[]trieNode, at uint32, c byte) uint32 {
 	return made
 }
 
-// link sets the failure and output links, breadth first.
-func (m *matcher) link() {
-	var queue []uint32
-	root := m.nodes[0]
-	for i := root.first; i < root.first+uint32(root.count); i++ {
-		m.root[m.keys[i]] = m.next[i]
-		queue = append(queue, m.next[i])
-	}
-	for len(queue) > 0 {
-		at := queue[0]
-		queue = queue[1:]
-		n := &m.nodes[at]
-		n.output = m.nodes[n.fail].output
-		if len(n.pats) > 0 {
-			n.output = at
+// number lays the nodes of a trie out breadth first.
+func (m *matcher) number(trie []trieNode) {
+	order := make([]uint32, 1, len(trie)) // of the trie's nodes
+	for i := 0; i < len(order); i++ {
+		t := &trie[order[i]]
+		m.first = append(m.first, uint32(len(m.keys)))
+		m.ends = append(m.ends, t.ends)
+		for k, to := range t.next {
+			m.keys = append(m.keys, t.keys[k])
+			m.next = append(m.next, uint32(len(order)))
+			order = append(order, to)
 		}
-		for i := n.first; i < n.first+uint32(n.count); i++ {
-			m.nodes[m.next[i]].fail = m.step(n.fail, m.keys[i])
-			queue = append(queue, m.next[i])
+	}
+	m.first = append(m.first, uint32(len(m.keys)))
+}
+
+// link sets the failure and output links and the rows, in the order of the
+// nodes: what a node fails to comes before it.
+func (m *matcher) link() {
+	n := len(m.ends)
+	m.dense = uint32(min(n, maxDense))
+	m.fail, m.output = make([]uint32, n), make([]uint32, n)
+	m.rows = make([]uint32, int(m.dense)*m.width)
+	for at := range uint32(n) {
+		var row []uint32
+		if at < m.dense {
+			row = m.rows[int(at)*m.width : int(at+1)*m.width]
+			copy(row, m.rows[int(m.fail[at])*m.width:int(m.fail[at]+1)*m.width])
+		}
+		for i := m.first[at]; i < m.first[at+1]; i++ {
+			to := m.next[i]
+			if at > 0 {
+				m.fail[to] = m.step(m.fail[at], m.keys[i]) &^ ending
+			}
+			if m.output[to] = m.output[m.fail[to]]; len(m.ends[to]) > 0 {
+				m.output[to] = to
+			}
+			if m.output[to] != 0 {
+				m.next[i] |= ending
+			}
+			if row != nil {
+				row[m.keys[i]] = m.next[i]
+			}
 		}
 	}
 }
 
-// step follows one octet from a node.
-func (m *matcher) step(at uint32, c byte) uint32 {
-	for at != 0 {
-		n := &m.nodes[at]
-		for i := n.first; i < n.first+uint32(n.count); i++ {
+// step follows one octet, given by its class, from a node.
+func (m *matcher) step(at uint32, c uint8) uint32 {
+	for at >= m.dense {
+		for i := m.first[at]; i < m.first[at+1]; i++ {
 			if m.keys[i] == c {
 				return m.next[i]
 			}
 		}
-		at = n.fail
+		at = m.fail[at]
 	}
-	return m.root[c]
+	return m.rows[int(at)*m.width+int(c)]
 }
 
 // each calls yield for every occurrence of every pattern that keeps its word
-// boundaries, ordered by where it ends; at one end, longer ones first.
-func (m *matcher) each(text string, yield func(id uint32, start, end int)) {
+// boundaries, ordered by where it ends; at one end, longer ones first. It stops
+// when yield returns false.
+func (m *matcher) each(text string, yield func(id uint32, start, end int) bool) {
 	at := uint32(0)
 	for i := range len(text) {
-		at = m.step(at, lowerByte(text[i]))
-		for hit := m.nodes[at].output; hit != 0; hit = m.nodes[m.nodes[hit].fail].output {
-			for _, id := range m.nodes[hit].pats {
+		if at = m.step(at, m.class[text[i]]); at&ending == 0 {
+			continue
+		}
+		at &^= ending
+		for hit := m.output[at]; hit != 0; hit = m.output[m.fail[hit]] {
+			for _, id := range m.ends[hit] {
 				p := &m.pats[id]
 				start, end := i+1-len(p.text), i+1
-				if p.needLeft && start > 0 && isWord(text[start-1]) || p.needRght && end < len(text) && isWord(text[end]) {
+				if p.needLeft && start > 0 && isWord(text[start-1]) || p.needRight && end < len(text) && isWord(text[end]) {
 					continue
 				}
-				yield(id, start, end)
+				if !yield(id, start, end) {
+					return
+				}
 			}
 		}
 	}

@@ -118,20 +118,19 @@ type listHit struct {
 // mentions collects what a text names: lists, addresses, domains, pages.
 func (r *Rules) mentions(text string, hits []listHit) []Mention {
 	ips := findIPs(text)
-	out := r.listMentions(text, hits)
+	out := r.listMentions(text, hits, ips, make([]Mention, 0, len(hits)+len(ips)+2))
 	for i := range out {
 		if out[i].Item == "" && out[i].Lists == "ip" && len(ips) > 0 {
 			out[i].Item = nearest(ips, out[i].Start).Value
 		}
 	}
-	seen := map[string]bool{}
+	lists := len(out)
 	for _, m := range ips {
-		if !seen[m.Value] {
-			seen[m.Value] = true
+		if indexMention(out[lists:], m.Value) < 0 {
 			out = append(out, m)
 		}
 	}
-	return append(out, findURLs(text)...)
+	return appendURLs(out, text)
 }
 
 // nearest returns the last address before a place in the text, or the first
@@ -146,13 +145,9 @@ func nearest(ips []Mention, place int) Mention {
 	return best
 }
 
-// trimItem takes the punctuation of the sentence off an address or domain.
-func trimItem(s string) string { return strings.TrimRight(s, ".:;,") }
-
-// listMentions turns the hits of one pass into mentions: of hits that overlap,
-// the longest; of several for one list, the one that names the item.
-func (r *Rules) listMentions(text string, hits []listHit) []Mention {
-	var out []Mention
+// listMentions adds the hits of one pass to out: of hits that overlap, the
+// longest; of several for one list, the one that names the item.
+func (r *Rules) listMentions(text string, hits []listHit, ips, out []Mention) []Mention {
 	for i, h := range hits {
 		if h.start > 0 && text[h.start-1] == '@' || coveredByLonger(hits, i) {
 			continue
@@ -171,7 +166,7 @@ func (r *Rules) listMentions(text string, hits []listHit) []Mention {
 		}
 	}
 	if len(out) == 0 {
-		if m, ok := genericList(text); ok {
+		if m, ok := genericList(text, ips); ok {
 			out = append(out, m)
 		}
 	}
@@ -199,6 +194,9 @@ func indexMention(list []Mention, value string) int {
 // dropFamilies removes a mention that only names the operator ("Spamhaus",
 // "sorbs.net") beside one of a list of that operator, and keeps its item.
 func dropFamilies(list []Mention) []Mention {
+	if len(list) < 2 {
+		return list
+	}
 	var out []Mention
 	for i, m := range list {
 		specific := -1
@@ -251,7 +249,10 @@ var listWords = []string{"dnsbl", "rbl", "blacklist", "black list", "blocklist",
 
 // genericList finds a list that no table knows. A list of countries says where
 // an address is, not that it is bad.
-func genericList(text string) (Mention, bool) {
+func genericList(text string, ips []Mention) (Mention, bool) {
+	if len(ips) == 0 {
+		return Mention{}, false
+	}
 	low := lower(text)
 	for _, g := range genericLeads {
 		at := strings.Index(low, g.lead)
@@ -270,7 +271,7 @@ func genericList(text string) (Mention, bool) {
 		}
 		zone := strings.Trim(low[start:end], ".-")
 		end = start + len(zone)
-		if !isHostName(zone) || isAddress(zone) || strings.Contains(zone, "countries.") || len(findIPs(text)) == 0 {
+		if !isHostName(zone) || isAddress(zone) || strings.Contains(zone, "countries.") {
 			continue
 		}
 		if !g.sure && !hasListWord(low[:start]+low[end:]) {
@@ -328,21 +329,32 @@ func isAddress(s string) bool {
 // that are part of something longer (versions, queue IDs) are none.
 func findIPs(text string) []Mention {
 	var out []Mention
-	for i := 0; i < len(text) && len(out) < maxMentions; {
+	for i := 0; i < len(text) && len(out) < maxMentions; i++ {
 		if !isAddrByte(text[i]) {
-			i++
 			continue
 		}
-		end := i
-		for end < len(text) && isAddrByte(text[end]) {
-			end++
+		end, dots, colons := i, 0, 0
+		for ; end < len(text) && isAddrByte(text[end]); end++ {
+			switch text[end] {
+			case '.':
+				dots++
+			case ':':
+				colons++
+			}
 		}
-		token := strings.TrimRight(text[i:end], ".:")
-		bounded := (i == 0 || !isWord(text[i-1]) && text[i-1] != '-' && text[i-1] != '_') &&
-			(end == len(text) || !isWord(text[end]) && text[end] != '-' && text[end] != '_')
-		if bounded && len(token) >= 3 && (strings.Count(token, ".") == 3 || strings.Count(token, ":") >= 2) {
-			if addr, err := netip.ParseAddr(token); err == nil && usefulAddr(addr) {
-				out = append(out, Mention{Kind: MentionIP, Value: addr.String(), Start: i, End: i + len(token)})
+		if dots >= 3 || colons >= 2 {
+			token := strings.TrimRight(text[i:end], ".:")
+			bounded := (i == 0 || !isWord(text[i-1]) && text[i-1] != '-' && text[i-1] != '_') &&
+				(end == len(text) || !isWord(text[end]) && text[end] != '-' && text[end] != '_')
+			if addr, err := netip.ParseAddr(token); bounded && err == nil && usefulAddr(addr) {
+				value := token
+				if !addr.Is4() {
+					value = addr.String()
+				}
+				if out == nil {
+					out = make([]Mention, 0, 4)
+				}
+				out = append(out, Mention{Kind: MentionIP, Value: value, Start: i, End: i + len(token)})
 			}
 		}
 		i = end
@@ -360,10 +372,9 @@ func usefulAddr(a netip.Addr) bool {
 	return a.IsValid() && !a.IsUnspecified() && !a.IsLoopback() && !a.IsMulticast()
 }
 
-// findURLs returns the web pages that a text names.
-func findURLs(text string) []Mention {
-	var out []Mention
-	for from := 0; len(out) < maxMentions; {
+// appendURLs adds the web pages that a text names.
+func appendURLs(out []Mention, text string) []Mention {
+	for from, limit := 0, len(out)+maxMentions; len(out) < limit; {
 		at := strings.Index(text[from:], "http")
 		if at < 0 {
 			break

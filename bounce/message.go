@@ -3,9 +3,9 @@ package bounce
 import (
 	"bytes"
 	"net/mail"
-	"net/netip"
 	"strings"
 	"sync"
+	"time"
 )
 
 // reader gathers what the parts of one message say.
@@ -13,14 +13,12 @@ type reader struct {
 	rules *Rules
 	walk  walker
 	rep   *Report
-	top   part
+	top   *part
 
-	machine  [][]byte        // delivery-status parts, decoded
+	machine  []fieldGroup    // of the delivery-status parts
 	human    strings.Builder // the text parts above the returned mail
 	original *part           // the returned mail
-	nested   *part           // a report inside a forwarded message
-	receipt  bool            // a disposition notification (RFC 8098)
-	fields   []fieldGroup    // of machine
+	nested   *part           // a message inside, which may be a report itself
 }
 
 // ParseBytes is [ParseBytes] with these rules.
@@ -30,77 +28,93 @@ func (r *Rules) ParseBytes(message []byte) *Report {
 		message = message[:MaxSize]
 		rd.walk.omit("what lies beyond 32 MiB")
 	}
-	rd.read(loneCRs(message))
+	rd.walk.eol = lineEnd(message)
+	top := rd.walk.read(message, 0)
+	rd.read(&top)
 	rd.rep.Omitted = rd.walk.omitted
 	return rd.rep
 }
 
-// loneCRs gives a message with CR line ends LF ones; others are not copied.
-func loneCRs(b []byte) []byte {
+// lineEnd returns CR for a message that has no other line end, else LF.
+func lineEnd(b []byte) byte {
 	head := cut(b, 8192)
 	if bytes.IndexByte(head, '\n') >= 0 || bytes.IndexByte(head, '\r') < 0 {
-		return b
+		return '\n'
 	}
-	return bytes.ReplaceAll(b, []byte("\r"), []byte("\n"))
+	return '\r'
 }
 
-func (rd *reader) read(message []byte) {
-	rd.top = rd.walk.read(message, 0)
-	rd.rep.Subject = decodeWords(rd.top.header.get("subject"))
-	if date, err := mail.ParseDate(rd.top.header.get("date")); err == nil {
-		rd.rep.Date = date
-	}
-	rd.collect(&rd.top)
+// read finds out what a message is, from the surest sign to the weakest.
+func (rd *reader) read(top *part) {
+	rd.top = top
+	h := top.header
+	rd.rep.Subject = decodeWords(h.get("subject"))
+	rd.rep.Date = readDate(h.get("date"))
+	rd.collect(top)
 	text, returned := splitReturned(rd.human.String())
 	if rd.original == nil && returned != "" {
-		p := rd.walk.read([]byte(returned), maxDepth)
-		if len(p.header) > 1 {
+		// The text was decoded: its lines end with LF.
+		w := walker{eol: '\n', parts: rd.walk.parts}
+		if p := w.read([]byte(returned), maxDepth); len(p.header) > 1 {
 			rd.original = &p
 		}
 	}
 	if rd.original != nil {
 		rd.rep.Original = readOriginal(rd.original)
 	}
-	for _, m := range rd.machine {
-		rd.fields = append(rd.fields, readGroups(m)...)
-	}
 	isBounce := sync.OnceValue(func() bool { return rd.looksLikeBounce(text) })
-	if len(rd.fields) == 0 && isBounce() {
-		rd.fields = plainFields(text)
+	if len(rd.machine) == 0 && isBounce() {
+		rd.machine = plainFields(text)
 	}
 	switch {
 	case rd.rep.Complaint != nil:
 		rd.complaint()
-	case rd.receipt:
+	case rd.rep.Receipt != nil:
+		rd.receipt()
 	case rd.statusReport(text):
-	case rd.nested != nil && rd.retry(rd.nested):
-	case isAbsence(rd.rep.Subject) && isAutoReply(rd.top.header, rd.rep.Subject):
+	case rd.nested != nil && rd.nested.mediaType == "multipart/report" && rd.inner():
+	case isAbsence(rd.rep.Subject) && isAutoReply(h, rd.rep.Subject):
 		rd.autoReply(text)
+	case isChallenge(rd.rep.Subject, text):
+		rd.challenge(text)
 	case isBounce() && rd.textReport(text):
-	case isAutoReply(rd.top.header, rd.rep.Subject):
+	case isAutoReply(h, rd.rep.Subject):
 		rd.autoReply(text)
+	case rd.nested != nil && rd.inner():
 	}
 }
 
-// retry reads a forwarded report in place of the message that carries it.
-func (rd *reader) retry(p *part) bool {
-	inner := &reader{rules: rd.rules, rep: &Report{Kind: OtherKind}}
-	inner.walk.parts = rd.walk.parts
-	inner.top = *p
-	inner.rep.Subject = decodeWords(p.header.get("subject"))
-	inner.collect(p)
-	for _, m := range inner.machine {
-		inner.fields = append(inner.fields, readGroups(m)...)
+// readDate reads a Date field, or returns the zero time. The first layout is that
+// of nearly every program; net/mail tries many.
+func readDate(field string) time.Time {
+	if at := strings.IndexByte(field, '('); at > 0 {
+		field = field[:at]
 	}
-	text, _ := splitReturned(inner.human.String())
-	if inner.original != nil {
-		inner.rep.Original = readOriginal(inner.original)
+	field = strings.TrimSpace(field)
+	if date, err := time.Parse("Mon, 2 Jan 2006 15:04:05 -0700", field); err == nil {
+		return date
 	}
-	inner.rep.Date = rd.rep.Date
-	if !inner.statusReport(text) {
+	date, _ := mail.ParseDate(field)
+	return date
+}
+
+// inner reads a forwarded report in place of the message that carries it.
+func (rd *reader) inner() bool {
+	in := &reader{rules: rd.rules, rep: &Report{Kind: OtherKind}}
+	in.walk = rd.walk
+	in.walk.depth++
+	if in.walk.depth > maxForwards {
 		return false
 	}
-	*rd.rep = *inner.rep
+	in.read(rd.nested)
+	rd.walk.omitted = in.walk.omitted
+	if in.rep.Kind != Failure && in.rep.Kind != Delay {
+		return false
+	}
+	if in.rep.Date.IsZero() {
+		in.rep.Date = rd.rep.Date
+	}
+	*rd.rep = *in.rep
 	return true
 }
 
@@ -114,17 +128,17 @@ func (rd *reader) collect(p *part) {
 	}
 	switch p.mediaType {
 	case "message/delivery-status", "message/global-delivery-status":
-		rd.machine = append(rd.machine, rd.walk.decode(p, maxMachine))
+		rd.machine = append(rd.machine, readGroups(rd.walk.decode(p, maxMachine))...)
 	case "message/feedback-report":
 		rd.rep.Complaint = readAbuse(rd.walk.decode(p, maxHuman))
 	case "message/disposition-notification", "message/global-disposition-notification":
-		rd.receipt = true
+		rd.rep.Receipt = readReceipt(rd.walk.decode(p, maxHuman))
 	case "message/rfc822", "message/global":
 		inner := rd.walk.read(p.body, 1)
 		if rd.original == nil {
 			rd.original = &inner
 		}
-		if rd.nested == nil && inner.mediaType == "multipart/report" {
+		if rd.nested == nil || rd.nested.mediaType != "multipart/report" && inner.mediaType == "multipart/report" {
 			rd.nested = &inner
 		}
 	case "text/rfc822-headers", "text/rfc822-header", "message/rfc822-headers", "message/global-headers":
@@ -141,48 +155,6 @@ func (rd *reader) collect(p *part) {
 			rd.human.WriteString("\n\n")
 		}
 	}
-}
-
-// complaint turns a feedback report into its recipients.
-func (rd *reader) complaint() {
-	rd.rep.Kind = Feedback
-	a := rd.rep.Complaint
-	for _, address := range a.OriginalRcptTo {
-		rd.addComplaint(address)
-	}
-	if len(a.OriginalRcptTo) > 0 {
-		return
-	}
-	// A variable envelope return path holds the address that the receiver
-	// redacts: b+n=receiver.example@shop.example.
-	for _, from := range append([]string{a.OriginalMailFrom}, returnPath(rd.rep.Original)) {
-		if address := verpAddress(from); address != "" {
-			rd.addComplaint(address)
-			return
-		}
-	}
-	if o := rd.rep.Original; o != nil && o.To != "" && !strings.Contains(o.To, "redacted") {
-		rd.addComplaint(o.To)
-	}
-}
-
-func returnPath(o *Original) string {
-	if o == nil {
-		return ""
-	}
-	return o.ReturnPath
-}
-
-func (rd *reader) addComplaint(address string) {
-	rec := Recipient{Address: address, Action: Delivered, Reason: Complaint, Category: Complaint.Category(), Response: Complaint.Response(), Permanence: NoFailure, Suppress: true, Certainty: Certain}
-	rec.Because = Decision{Rule: "container", Text: "Feedback-Type: " + rd.rep.Complaint.Type, Source: "RFC 5965, section 3.1", Says: "The recipient reported the mail as unwanted."}
-	if t := rd.rep.Complaint.Type; t != "abuse" && t != "opt-out" && t != "" {
-		// RFC 6591 reports failed authentication so, mostly of forged mail; fraud and
-		// virus reports too are no wish of the recipient's.
-		rec.Suppress, rec.Response = false, Ignore
-		rec.Because.Says = "The receiver sends a feedback report of type " + t + "; the recipient asked for nothing."
-	}
-	rd.rep.Recipients = append(rd.rep.Recipients, rec)
 }
 
 // verpAddress takes the recipient out of a variable envelope return path.
@@ -210,11 +182,25 @@ func verpAddress(from string) string {
 
 func (rd *reader) autoReply(text string) {
 	rd.rep.Kind = AutoReply
-	from := addressIn(rd.top.header.get("from"))
-	rec := Recipient{Address: from, Action: Delivered, Reason: Vacation, Category: Vacation.Category(), Response: Ignore, Permanence: NoFailure, Certainty: Likely}
-	rec.Because = Decision{Rule: "container", Text: rd.rep.Subject, Source: "RFC 3834", Says: "The message is an automatic reply: the mail arrived."}
-	rec.Quoted = strings.Join(strings.Fields(cutText(text)), " ")
-	rd.rep.Recipients = append(rd.rep.Recipients, rec)
+	rd.arrived(Vacation, addressIn(rd.top.header.get("from")), rd.rep.Subject, "RFC 3834", "The message is an automatic reply: the mail arrived.")
+	rd.rep.Recipients[0].Quoted = collapse(cutText(text))
+}
+
+// challenge reports a message that asks the sender to prove that a person wrote
+// the mail, which waits until then.
+func (rd *reader) challenge(text string) {
+	rd.rep.Kind = Challenge
+	rd.arrived(Challenged, addressIn(rd.top.header.get("from")), rd.rep.Subject, "the message's text", "The recipient's system holds the mail until the sender confirms it.")
+	rd.rep.Recipients[0].Quoted = collapse(cutText(text))
+}
+
+// isChallenge asks for two phrases of a challenge and a link or a request to
+// reply; a subject alone proves nothing.
+func isChallenge(subject, text string) bool {
+	if countWords(text, challengeWords)+countWords(subject, challengeWords) < 2 {
+		return false
+	}
+	return strings.Contains(text, "http") || holds(text, replyWords)
 }
 
 // isAutoReply knows the fields of RFC 3834 and those that vacation programs
@@ -225,7 +211,7 @@ func isAutoReply(h header, subject string) bool {
 		return true
 	}
 	for _, name := range []string{"x-autoreply", "x-autorespond", "x-autoreply-from", "x-auto-response-from", "x-autoresponder"} {
-		if h.get(name) != "" {
+		if h.has(name) {
 			return true
 		}
 	}
@@ -281,34 +267,4 @@ func tag(list, name string) string {
 		}
 	}
 	return ""
-}
-
-func readAbuse(b []byte) *Abuse {
-	a := &Abuse{}
-	for _, g := range readGroups(b) {
-		for _, f := range g {
-			v := strings.TrimSpace(f.value)
-			switch f.name {
-			case "feedback-type":
-				a.Type = lower(v)
-			case "user-agent":
-				a.UserAgent = v
-			case "original-mail-from":
-				a.OriginalMailFrom = strings.Trim(v, "<> ")
-			case "original-rcpt-to", "removal-recipient":
-				if address := strings.Trim(v, "<> "); strings.Contains(address, "@") && len(a.OriginalRcptTo) < maxRecipients {
-					a.OriginalRcptTo = append(a.OriginalRcptTo, address)
-				}
-			case "source-ip":
-				a.SourceIP, _ = netip.ParseAddr(v)
-			case "reported-domain":
-				a.ReportedDomain = lower(v)
-			case "incidents":
-				a.Incidents = v
-			case "arrival-date", "received-date":
-				a.ArrivalDate = v
-			}
-		}
-	}
-	return a
 }

@@ -20,6 +20,7 @@ const (
 	MaxSize       = 32 << 20 // bytes of a message that are read
 	maxDepth      = 12       // nested parts
 	maxParts      = 256      // parts of one message
+	maxForwards   = 4        // reports inside forwarded messages
 	maxHeaders    = 2000     // header fields of one part
 	maxHuman      = 256 << 10
 	maxMachine    = 4 << 20 // of a delivery-status part: 10,000 recipients
@@ -27,26 +28,68 @@ const (
 	maxHeaderLine = 64 << 10
 )
 
-// A header is the fields of a part in their order, unfolded, names in lower
-// case, values as they came.
+// A header is the fields of a part in their order. Names and values are slices of
+// the input: most are never asked for.
 type header []headerField
 
-type headerField struct{ name, value string }
+type headerField struct {
+	name []byte
+	raw  []byte // the value with its folds
+}
 
+func (f *headerField) is(name string) bool {
+	return len(f.name) == len(name) && hasPrefixFold(f.name, name)
+}
+
+// value returns the lines of a field, trimmed and joined.
+func (f *headerField) value(between byte) string {
+	raw := bytes.TrimSpace(f.raw)
+	if bytes.IndexByte(raw, '\n') < 0 && bytes.IndexByte(raw, '\r') < 0 {
+		return string(raw)
+	}
+	out := make([]byte, 0, len(raw))
+	for len(raw) > 0 {
+		end := bytes.IndexAny(raw, "\r\n")
+		if end < 0 {
+			end = len(raw)
+		}
+		if line := bytes.TrimSpace(raw[:end]); len(line) > 0 {
+			if len(out) > 0 {
+				out = append(out, between)
+			}
+			out = append(out, line...)
+		}
+		raw = raw[min(end+1, len(raw)):]
+	}
+	return string(out)
+}
+
+// get returns the unfolded value of the first field of a name, which is given in
+// lower case, or "".
 func (h header) get(name string) string {
-	for _, f := range h {
-		if f.name == name {
-			return f.value
+	for i := range h {
+		if h[i].is(name) {
+			return h[i].value(' ')
 		}
 	}
 	return ""
 }
 
+// has reports whether there is a field of a name with a value.
+func (h header) has(name string) bool {
+	for i := range h {
+		if h[i].is(name) {
+			return len(bytes.TrimSpace(h[i].raw)) > 0
+		}
+	}
+	return false
+}
+
 func (h header) all(name string) []string {
 	var all []string
-	for _, f := range h {
-		if f.name == name {
-			all = append(all, f.value)
+	for i := range h {
+		if h[i].is(name) {
+			all = append(all, h[i].value(' '))
 		}
 	}
 	return all
@@ -63,7 +106,9 @@ type part struct {
 
 // A walker reads a message within the limits and notes what it leaves out.
 type walker struct {
+	eol     byte // LF, or CR in a message without any
 	parts   int
+	depth   int // forwarded reports above this one
 	omitted []string
 }
 
@@ -76,10 +121,9 @@ func (w *walker) omit(what string) {
 	w.omitted = append(w.omitted, what)
 }
 
-// cutLine returns the first line of b without its end, and the rest. Lines end
-// with LF or CRLF.
-func cutLine(b []byte) (line, rest []byte) {
-	at := bytes.IndexByte(b, '\n')
+// cutLine returns the first line of b without its end, and the rest.
+func (w *walker) cutLine(b []byte) (line, rest []byte) {
+	at := bytes.IndexByte(b, w.eol)
 	if at < 0 {
 		return b, nil
 	}
@@ -90,16 +134,15 @@ func cutLine(b []byte) (line, rest []byte) {
 // and continues none ends the header too: the body of a damaged message begins
 // there.
 func (w *walker) readHeader(b []byte) (header, []byte) {
-	var h header
-	folds := 0 // lines that continue the last field
+	var (
+		h      header
+		folds  int  // lines that continue the last field
+		beyond bool // the last field is one beyond the limit
+	)
 	for first := true; len(b) > 0; first = false {
-		line, rest := cutLine(b)
+		line, rest := w.cutLine(b)
 		if len(line) == 0 {
 			return h, rest
-		}
-		if len(line) > maxHeaderLine {
-			w.omit("the end of a header line over 64 KiB")
-			line = line[:maxHeaderLine]
 		}
 		if line[0] == ' ' || line[0] == '\t' {
 			if len(h) == 0 {
@@ -108,33 +151,52 @@ func (w *walker) readHeader(b []byte) (header, []byte) {
 				}
 				return h, b
 			}
-			last := &h[len(h)-1]
-			if folds++; folds > maxFolds {
-				w.omit("lines of a header field beyond 500")
-			} else if folded := bytes.TrimSpace(line); len(folded) > 0 && len(last.value) < maxHeaderLine {
-				last.value += " " + string(folded)
+			if folds++; !beyond {
+				w.fold(&h[len(h)-1], line, folds)
 			}
 			b = rest
 			continue
 		}
 		colon := bytes.IndexByte(line, ':')
-		if colon <= 0 || bytes.ContainsAny(bytes.TrimRight(line[:colon], " \t"), " \t") {
+		name := bytes.TrimRight(line[:max(colon, 0)], " \t")
+		if colon <= 0 || bytes.ContainsAny(name, " \t") {
 			if first && (bytes.HasPrefix(line, []byte("From ")) || bytes.HasPrefix(line, []byte(">From "))) {
 				b = rest
 				continue
 			}
 			return h, b
 		}
-		folds = 0
-		if len(h) == maxHeaders {
+		folds, beyond = 0, len(h) == maxHeaders
+		if beyond {
 			w.omit("header fields beyond 2,000")
-		} else if len(h) < maxHeaders {
-			name := strings.ToLower(strings.TrimRight(string(line[:colon]), " \t"))
-			h = append(h, headerField{name, strings.TrimSpace(string(line[colon+1:]))})
+		} else {
+			if h == nil {
+				h = make(header, 0, 32)
+			}
+			h = append(h, headerField{name, line[colon+1 : colon+1]})
+			w.fold(&h[len(h)-1], line[colon+1:], 0)
 		}
 		b = rest
 	}
 	return h, nil
+}
+
+// fold extends a field by a line that follows it in the input.
+func (w *walker) fold(f *headerField, line []byte, folds int) {
+	end := len(f.raw) + len(line)
+	if folds > 0 {
+		// The line lies behind the end of the one before.
+		end = cap(f.raw) - cap(line) + len(line)
+	}
+	switch {
+	case folds > maxFolds:
+		w.omit("lines of a header field beyond 500")
+	case end > maxHeaderLine:
+		w.omit("the end of a header field over 64 KiB")
+		f.raw = f.raw[:min(maxHeaderLine, cap(f.raw))]
+	default:
+		f.raw = f.raw[:end]
+	}
 }
 
 // read reads one part and those inside it.
@@ -151,8 +213,8 @@ func (w *walker) read(b []byte, depth int) part {
 		return p
 	}
 	boundary := p.params["boundary"]
-	if boundary == "" || !hasBoundary(p.body, boundary) {
-		boundary = guessBoundary(p.body)
+	if boundary == "" || !w.hasBoundary(p.body, boundary) {
+		boundary = w.guessBoundary(p.body)
 	}
 	if boundary == "" {
 		return p
@@ -191,22 +253,22 @@ func contentType(field string) (string, map[string]string) {
 	return t, params
 }
 
-func hasBoundary(b []byte, boundary string) bool {
-	line := "--" + boundary
-	return bytes.HasPrefix(b, []byte(line)) || bytes.Contains(b, []byte("\n"+line))
+func (w *walker) hasBoundary(b []byte, boundary string) bool {
+	line := []byte(string(w.eol) + "--" + boundary)
+	return bytes.HasPrefix(b, line[1:]) || bytes.Contains(b, line)
 }
 
 // guessBoundary takes the first line "--…" that a header follows, for messages
 // whose boundary parameter is lost or wrong.
-func guessBoundary(b []byte) string {
+func (w *walker) guessBoundary(b []byte) string {
 	for range 64 {
 		if len(b) == 0 {
 			return ""
 		}
 		var line []byte
-		line, b = cutLine(b)
+		line, b = w.cutLine(b)
 		if len(line) > 4 && len(line) < 200 && bytes.HasPrefix(line, []byte("--")) && !bytes.ContainsAny(line, " \t") {
-			if next, _ := cutLine(b); bytes.HasPrefix(bytes.ToLower(next), []byte("content-")) {
+			if next, _ := w.cutLine(b); bytes.HasPrefix(bytes.ToLower(next), []byte("content-")) {
 				return string(line[2:])
 			}
 		}
@@ -228,10 +290,10 @@ func (w *walker) split(b []byte, boundary string) [][]byte {
 		}
 		start := at + found
 		at = start + len(mark)
-		if start > 0 && b[start-1] != '\n' {
+		if start > 0 && b[start-1] != w.eol {
 			continue
 		}
-		line, rest := cutLine(b[at:])
+		line, rest := w.cutLine(b[at:])
 		tail := bytes.TrimRight(line, " \t")
 		closing := bytes.Equal(tail, []byte("--"))
 		if len(tail) > 0 && !closing {
@@ -260,7 +322,10 @@ func (w *walker) split(b []byte, boundary string) [][]byte {
 // decode undoes the transfer encoding of a part, up to limit bytes of result.
 func (w *walker) decode(p *part, limit int) []byte {
 	b := p.body
-	switch strings.ToLower(strings.TrimSpace(p.header.get("content-transfer-encoding"))) {
+	if w.eol == '\r' {
+		b = bytes.ReplaceAll(cut(b, limit*3), []byte("\r"), []byte("\n"))
+	}
+	switch strings.ToLower(p.header.get("content-transfer-encoding")) {
 	case "base64":
 		b = decodeBase64(cut(b, limit*2))
 	case "quoted-printable":

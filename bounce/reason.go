@@ -55,6 +55,8 @@ const (
 	Expired           Reason = "expired"                // tried for days; nothing better is known
 	Suppressed        Reason = "suppressed"             // the sender's own service holds the address back
 	Vacation          Reason = "vacation"
+	Receipted         Reason = "mdn"       // a read receipt
+	Challenged        Reason = "challenge" // held until the sender confirms it
 	Complaint         Reason = "complaint"
 	ReasonUnknown     Reason = "unknown"
 )
@@ -173,6 +175,8 @@ var traits = []trait{
 	{Expired, ExpiredInQueue, Retry, false},
 	{Suppressed, Withheld, Ignore, true},
 	{Vacation, NotABounce, Ignore, false},
+	{Receipted, NotABounce, Ignore, false},
+	{Challenged, NotABounce, Ignore, false},
 	{Complaint, NotABounce, Suppress, true},
 	{ReasonUnknown, Unclassified, "", false},
 }

@@ -25,6 +25,13 @@ func readReply(raw string) Reply {
 	}
 	raw = strings.ToValidUTF8(raw, "\uFFFD")
 	code, enhanced := leadingCodes(strings.TrimSpace(raw))
+	if line := collapse(raw); line == raw && (code == 0 || len(line) == 3 || line[3] != '-' && !strings.Contains(line[3:], line[:3])) {
+		// One line, no code said again: the usual case.
+		if enhanced == (Code{}) {
+			enhanced = codeIn(line, code)
+		}
+		return Reply{Code: code, Enhanced: enhanced, Text: line}
+	}
 	var b strings.Builder
 	b.Grow(len(raw))
 	for line := range strings.Lines(raw) {
@@ -103,7 +110,7 @@ func repeatsCodes(word string, code int) bool {
 
 // dropRepeats takes "550 5.1.1" out of the text after its beginning.
 func dropRepeats(text string, code int, enhanced Code) string {
-	if enhanced == (Code{}) {
+	if enhanced == (Code{}) || !strings.Contains(text[3:], text[:3]) {
 		return text
 	}
 	again := " " + strconv.Itoa(code) + " " + enhanced.String() + " "
@@ -153,45 +160,6 @@ const (
 	EndData  Stage = "end-of-data" // after the content
 )
 
-// stageMarks are the wordings of Postfix, Exim, Sendmail and the RFCs.
-var stageMarks = []struct {
-	mark  string
-	stage Stage
-}{
-	{"end of data", EndData},
-	{"after end of data", EndData},
-	{"pipelined end of data", EndData},
-	{"after pipelined data", EndData},
-	{"in reply to data", Data},
-	{"after data", Data},
-	{">>> data", Data},
-	{"rcpt to:", RcptTo},
-	{"rcpt to command", RcptTo},
-	{"after rcpt to", RcptTo},
-	{"mail from:", MailFrom},
-	{"mail from command", MailFrom},
-	{"after mail from", MailFrom},
-	{"starttls", StartTLS},
-	{"in reply to ehlo", Hello},
-	{"after ehlo", Hello},
-	{"after helo", Hello},
-	{"in reply to helo", Hello},
-	{"initial connection", Connect},
-	{"while talking to", ""},
-}
-
-// stageIn reads the stage from the words around a reply; context is what the
-// reporting server wrote, not the reply itself.
-func stageIn(context string) Stage {
-	low := lower(context)
-	for _, m := range stageMarks {
-		if strings.Contains(low, m.mark) {
-			return m.stage
-		}
-	}
-	return ""
-}
-
 // quoteLeads stand before a reply that one server reports of another.
 var quoteLeads = []string{
 	"said:", "says:", "responded:", "responded with:", "reply:", "replied:", "response:", "response was:", "error was:", "errors:", "error:",
@@ -203,23 +171,17 @@ var quoteLeads = []string{
 // quotation inside a reply (the look-up of a sender, say) is not the refusal.
 var wrapLeads = []string{"transfail:", "remote server returned", "returned", "last smtp error:", "smtp;", "said:"}
 
-// verifications are the words of a server that checks an address elsewhere and
-// quotes what it heard.
-var verifications = []string{"sender address rejected", "recipient address rejected", "sender verify", "verification failed", "callout"}
-
 // innermost finds the reply of the last server in a text in which servers quote
 // each other: "host mx.example[192.0.2.1] said: 550 5.1.1 … (in reply to RCPT TO
 // command)". It returns the reply's text and what stands around it.
 func innermost(text string) (inner, around string) {
 	best, lead := -1, quoteLeads
-	if startsReply(strings.TrimSpace(text)) {
+	begins := startsReply(strings.TrimSpace(text))
+	if begins {
 		lead = wrapLeads
-		if containsAny(lower(text), verifications) {
-			return strings.TrimSpace(text), ""
-		}
 	}
 	for i := 0; i+3 <= len(text); i++ {
-		if !isDigit(text[i]) || !startsReply(text[i:]) || i > 0 && (isWord(text[i-1]) || strings.IndexByte(".-#=@/", text[i-1]) >= 0) {
+		if text[i] != '4' && text[i] != '5' || !startsReply(text[i:]) || i > 0 && (isWord(text[i-1]) || strings.IndexByte(".-#=@/", text[i-1]) >= 0) {
 			continue
 		}
 		if i == 0 {
@@ -227,19 +189,15 @@ func innermost(text string) (inner, around string) {
 			continue
 		}
 		before := strings.TrimRight(text[:i], " \t\r\n'\"(<[")
-		low := lower(before[max(0, len(before)-20):])
-		for _, l := range lead {
-			if strings.HasSuffix(low, l) && (len(low) == len(l) || !isWord(low[len(low)-len(l)-1])) {
-				best = i
-				break
-			}
-		}
-		if best < 0 && (strings.HasSuffix(before, ":") || hasEnhanced(text[i:])) {
+		if endsInLead(before, lead) || best < 0 && (strings.HasSuffix(before, ":") || hasEnhanced(text[i:])) {
 			best = i
 		}
 	}
-	if best < 0 {
+	switch {
+	case best < 0:
 		return text, text
+	case begins && best > 0 && holds(text, verifyWords):
+		return strings.TrimSpace(text), ""
 	}
 	inner, around = text[best:], text[:best]
 	// Postfix and others close with the command they had sent.
@@ -247,13 +205,24 @@ func innermost(text string) (inner, around string) {
 		around += inner[at:]
 		inner = strings.TrimSpace(inner[:at])
 	}
-	if best > 0 && strings.ContainsAny(text[best-1:best], `'"([<`) {
+	if best > 0 && strings.IndexByte(`'"([<`, text[best-1]) >= 0 {
 		closer := map[byte]string{'\'': "'", '"': `"`, '(': ")", '[': "]", '<': ">"}[text[best-1]]
 		if at := strings.LastIndex(inner, closer); at > 0 && at >= len(inner)-3 {
 			inner = inner[:at]
 		}
 	}
 	return inner, around
+}
+
+// endsInLead reports whether a text ends in a whole word of a list.
+func endsInLead(text string, leads []string) bool {
+	for _, l := range leads {
+		at := len(text) - len(l)
+		if at >= 0 && hasPrefixFold(text[at:], l) && (at == 0 || !isWord(text[at-1]) || !isWord(l[0])) {
+			return true
+		}
+	}
+	return false
 }
 
 // hasEnhanced: "550 5.1.1", with a code of the same class.

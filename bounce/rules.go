@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strconv"
 	"strings"
@@ -64,6 +65,26 @@ type target struct {
 	kind  targetKind
 	index int            // of the rule, receiver or list
 	re    *regexp.Regexp // to be run where the literal stands; nil for a literal
+	needs [][]string     // of re: a text of each group is there, or the expression cannot match
+	item  func(c byte) bool
+}
+
+// The items that may follow a literal: what is listed, or the digits of a bit
+// code.
+var items = map[string]func(c byte) bool{
+	"{ip}":     func(c byte) bool { return isAddrByte(c) },
+	"{domain}": func(c byte) bool { return isWord(c) || c == '.' || c == '-' || c == '_' },
+	"{bits}":   func(c byte) bool { return c == '0' || c == '1' },
+}
+
+// itemEnd returns where the item that begins at start ends, without the
+// punctuation of the sentence.
+func (t *target) itemEnd(text string, start int) int {
+	end := start
+	for end < len(text) && end-start < maxPattern && t.item(text[end]) {
+		end++
+	}
+	return start + len(strings.TrimRight(text[start:end], ".:"))
 }
 
 type targetKind uint8
@@ -235,16 +256,23 @@ func compile(rules []Rule) (*Rules, error) {
 	var pats []pattern
 	add := func(kind targetKind, index int, literals, expressions []string) error {
 		for _, l := range literals {
+			t := target{kind: kind, index: index}
+			for name, item := range items {
+				if rest, ok := strings.CutSuffix(l, name); ok {
+					l, t.item = rest+"*", item
+				}
+			}
 			pats = append(pats, newPattern(l))
-			r.targets = append(r.targets, target{kind: kind, index: index})
+			r.targets = append(r.targets, t)
 		}
 		for _, x := range expressions {
-			p, re, err := anchor(x)
+			p, t, err := anchor(x)
 			if err != nil {
 				return err
 			}
+			t.kind, t.index = kind, index
 			pats = append(pats, p)
-			r.targets = append(r.targets, target{kind: kind, index: index, re: re})
+			r.targets = append(r.targets, t)
 		}
 		return nil
 	}
@@ -277,32 +305,100 @@ func compile(rules []Rule) (*Rules, error) {
 
 // anchor splits a regular expression into the literal with which it begins and
 // the expression to run there.
-func anchor(x string) (pattern, *regexp.Regexp, error) {
+func anchor(x string) (pattern, target, error) {
 	bounded := strings.TrimPrefix(x, `\b`)
 	re, err := regexp.Compile(bounded)
 	if err != nil {
-		return pattern{}, nil, err
+		return pattern{}, target{}, err
 	}
 	literal, _ := re.LiteralPrefix()
 	if len(literal) < 2 {
-		return pattern{}, nil, fmt.Errorf("%q must begin with a literal of two characters", x)
+		return pattern{}, target{}, fmt.Errorf("%q must begin with a literal of two characters", x)
 	}
 	p := newPattern(literal)
 	p.needLeft = p.needLeft && bounded != x
-	p.needRght = false
-	re, err = regexp.Compile("^(?i:" + bounded + ")")
-	return p, re, err
+	p.needRight = false
+	tree, err := syntax.Parse(bounded, syntax.Perl)
+	if err != nil {
+		return pattern{}, target{}, err
+	}
+	t := target{needs: needs(tree)}
+	t.re, err = regexp.Compile("^(?i:" + bounded + ")")
+	return p, t, err
+}
+
+// needs returns the texts without which an expression cannot match: at least one
+// of each group. They tell cheaply that it does not.
+func needs(re *syntax.Regexp) (groups [][]string) {
+	switch re.Op {
+	case syntax.OpLiteral:
+		if len(re.Rune) > 2 {
+			groups = append(groups, []string{lower(string(re.Rune))})
+		}
+	case syntax.OpConcat:
+		for _, sub := range re.Sub {
+			groups = append(groups, needs(sub)...)
+		}
+	case syntax.OpCapture, syntax.OpPlus:
+		groups = needs(re.Sub[0])
+	case syntax.OpAlternate:
+		var any []string
+		for _, sub := range re.Sub {
+			of := needs(sub)
+			if len(of) == 0 {
+				return nil
+			}
+			any = append(any, of[0]...)
+		}
+		groups = append(groups, any)
+	}
+	return groups
 }
 
 // matchEnd returns where the match of a pattern that starts at start ends, or -1.
-func (t *target) matchEnd(text string, start, end int) int {
+// Low is the text in lower case.
+func (t *target) matchEnd(text, low string, start, end int) int {
+	if t.item != nil {
+		if itemEnd := t.itemEnd(text, end); itemEnd > end {
+			return itemEnd
+		}
+		return -1
+	}
 	if t.re == nil {
 		return end
 	}
-	window := text[start:min(len(text), start+maxPattern)]
-	loc := t.re.FindStringIndex(window)
+	beyond := min(len(text), start+maxPattern)
+	for _, group := range t.needs {
+		if !slices.ContainsFunc(group, func(s string) bool { return strings.Contains(low[start:beyond], s) }) {
+			return -1
+		}
+	}
+	loc := t.re.FindStringIndex(text[start:beyond])
 	if loc == nil {
 		return -1
 	}
 	return start + loc[1]
+}
+
+// containsFold reports whether s holds low, which is in lower case, whatever the
+// case of its ASCII letters.
+func containsFold(s, low string) bool {
+	for ; len(s) >= len(low); s = s[1:] {
+		if lowerByte(s[0]) == low[0] && hasPrefixFold(s, low) {
+			return true
+		}
+	}
+	return false
+}
+
+func hasPrefixFold[T string | []byte](s T, low string) bool {
+	if len(s) < len(low) {
+		return false
+	}
+	for i := range len(low) {
+		if lowerByte(s[i]) != low[i] {
+			return false
+		}
+	}
+	return true
 }

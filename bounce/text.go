@@ -93,12 +93,6 @@ func isRobot(address string) bool {
 	return strings.Contains(local, "mailer-daemon") || strings.Contains(local, "postmaster")
 }
 
-// failureSubjects begin or are part of a bounce's subject.
-var failureSubjects = []string{
-	"undeliver", "delivery status", "delivery failure", "delivery fail", "failure notice", "returned mail", "mail delivery", "delivery notification", "returned to sender", "non-delivery", "nondeliver", "non deliver",
-	"could not be delivered", "couldn't be delivered", "not delivered", "delivery has failed", "delivery error", "delivery problem", "message status", "mail failure", "failed mail", "mail error", "mail system error", "warning: could not send", "warning: message", "bounce", "returned message", "delivery report", "message delivery", "delivery unsuccessful", "unzustellbar", "non remis", "non recapit", "notification d'échec", "no se puede entregar", "mancato recapito", "mensaje no entregado", "error sending", "user unknown", "unknown user", "mail nicht zustellbar", "onbestelbaar", "failed delivery", "unable to deliver", "cannot deliver", "could not deliver", "notificação", "退信", "невозможно доставить", "недоставлен", "delivery incomplete", "rejected", "mail undeliverable", "undelivered", "delivery delayed", "delay", "returned", "nondelivery", "sorry", "message you sent", "unbekannt", "failure", "error", "problem", "エラー", "配信不能", "was not sent",
-}
-
 // looksLikeBounce asks for signs that a mail server wrote the message, before
 // its text is searched for addresses: ordinary mail holds addresses too.
 func (rd *reader) looksLikeBounce(text string) bool {
@@ -112,20 +106,8 @@ func (rd *reader) looksLikeBounce(text string) bool {
 	if strings.TrimSpace(h.get("return-path")) == "<>" {
 		byServer = true
 	}
-	aboutFailure := false
-	for _, s := range failureSubjects {
-		if strings.Contains(subject, s) {
-			aboutFailure = true
-			break
-		}
-	}
-	low := lower(text)
-	phrases := 0
-	for _, p := range failurePhrases {
-		if strings.Contains(low, p) {
-			phrases++
-		}
-	}
+	aboutFailure := holds(subject, aboutFailure)
+	phrases := countWords(text, failureWords)
 	if byServer {
 		return aboutFailure || phrases > 0
 	}
@@ -140,33 +122,6 @@ func (rd *reader) looksLikeBounce(text string) bool {
 func isForward(subject string) bool {
 	for _, start := range []string{"fwd:", "fw:", "re:", "wg:", "aw:", "tr:", "rv:"} {
 		if strings.HasPrefix(subject, start) {
-			return true
-		}
-	}
-	return false
-}
-
-// failurePhrases are what the text of a bounce says of itself.
-var failurePhrases = []string{
-	"error delivering", "could not be delivered", "couldn't be delivered", "cannot be delivered", "can't be delivered", "was not delivered", "wasn't delivered", "not been delivered", "unable to deliver", "undeliverable", "delivery failed", "failed to deliver",
-	"permanent fatal errors", "permanent error", "delivery to the following", "following address", "failed recipient", "did not reach", "non remis", "unzustellbar", "konnte nicht", "could not deliver", "returned to sender", "user unknown", "unknown user", "unknown address", "mailbox unavailable", "mail delivery", "this is the qmail-send program", "no such user", "delivery status", "i'm sorry to have to inform you", "remote host said", "not delivered", "delivery has failed", "invalid final delivery", "can not be delivered", "not listed in", "does not exist", "problems were encountered", "delivery error", "transcript of session", "rejected your message", "unable to send", "unable to reach", "mailbox full", "no se ha podido entregar", "недоставлен", "не может быть доставлено", "退信", "user not known", "over quota", "message exceeded", "could not be sent", "was rejected",
-}
-
-// delayPhrases tell a notice of delay from one of failure.
-var delayPhrases = []string{
-	"warning message only", "will be retried", "will keep trying", "will continue trying", "delivery attempts will continue", "not yet been delivered", "you do not need to resend", "temporarily delayed", "delivery is delayed", "has been delayed", "still being attempted", "you do not need to", "no action is required on your part", "not been delivered yet", "could not send message for past", "will be returned to you if",
-}
-
-// expiredPhrases say in the sender's own server's words that time ran out.
-var expiredPhrases = []string{
-	"retry timeout exceeded", "in the queue too long", "retry time not reached", "message timeout", "could not send message for past", "delivery time expired", "unable to deliver message after", "message expired", "queue lifetime",
-}
-
-func expiredText(s string) bool { return containsAny(lower(s), expiredPhrases) }
-
-func containsAny(low string, phrases []string) bool {
-	for _, p := range phrases {
-		if strings.Contains(low, p) {
 			return true
 		}
 	}
@@ -193,7 +148,7 @@ func (rd *reader) textReport(text string) bool {
 	default:
 		addresses = loneAddresses(text, own)
 	}
-	if len(addresses) == 0 && containsAny(lower(text), failurePhrases) {
+	if len(addresses) == 0 && holds(text, failureWords) {
 		if o := rd.rep.Original; o != nil && o.To != "" && strings.Contains(o.To, "@") {
 			addresses = []string{o.To}
 		}
@@ -202,14 +157,13 @@ func (rd *reader) textReport(text string) bool {
 		addresses = addresses[:maxRecipients]
 		rd.walk.omit("recipients beyond 10,000")
 	}
-	low := lower(text)
 	whole := text
 	if len(addresses) > maxShared {
 		whole = "" // each speaks for itself
 	}
 	action := Failed
 	rd.rep.Kind = Failure
-	if len(named) == 0 && containsAny(low, delayPhrases) {
+	if len(named) == 0 && holds(text, delayWords) {
 		action, rd.rep.Kind = Delayed, Delay
 	}
 	for _, a := range addresses {
@@ -478,9 +432,8 @@ func loneAddresses(text string, own map[string]bool) []string {
 		if strings.TrimSpace(line) == "" {
 			continue
 		}
-		low := lower(line)
-		here := containsAny(low, failurePhrases)
-		failure := before || here || startsReply(strings.TrimLeft(low, " \t<"))
+		here := holds(line, failureWords)
+		failure := before || here || startsReply(strings.TrimLeft(line, " \t<"))
 		for _, a := range findAddresses(line) {
 			if own[lower(a)] || isRobot(a) {
 				continue

@@ -1,0 +1,180 @@
+package bounce
+
+import "sync"
+
+// A wordSet says which sets of telling words a text holds.
+type wordSet uint16
+
+// The sets of words.
+const (
+	aboutFailure   wordSet = 1 << iota // a subject that speaks of failure
+	failureWords                       // what the text of a bounce says of itself
+	delayWords                         // the server goes on trying
+	expiredWords                       // the sender's own server gave up waiting
+	doubtWords                         // of the sender, of policy and of passing trouble
+	addressWords                       // one of them stands in every refusal of an address
+	verifyWords                        // a server checks an address elsewhere and quotes what it heard
+	challengeWords                     // a system wants to be told that a person wrote
+	replyWords                         // it asks for an answer
+	stageWords                         // they name a command of the dialogue
+)
+
+func (s wordSet) has(set wordSet) bool { return s&set != 0 }
+
+// wordLists are the sets in full: ASCII in lower case, found anywhere in a text.
+var wordLists = []struct {
+	set   wordSet
+	words []string
+}{
+	{aboutFailure, []string{
+		"undeliver", "delivery status", "delivery failure", "delivery fail", "failure notice", "returned mail", "mail delivery", "delivery notification", "returned to sender", "non-delivery", "nondeliver", "non deliver",
+		"could not be delivered", "couldn't be delivered", "not delivered", "delivery has failed", "delivery error", "delivery problem", "message status", "mail failure", "failed mail", "mail error", "mail system error", "warning: could not send", "warning: message", "bounce", "returned message", "delivery report", "message delivery", "delivery unsuccessful", "unzustellbar", "non remis", "non recapit", "notification d'échec", "no se puede entregar", "mancato recapito", "mensaje no entregado", "error sending", "user unknown", "unknown user", "mail nicht zustellbar", "onbestelbaar", "failed delivery", "unable to deliver", "cannot deliver", "could not deliver", "notificação", "退信", "невозможно доставить", "недоставлен", "delivery incomplete", "rejected", "mail undeliverable", "undelivered", "delivery delayed", "delay", "returned", "nondelivery", "sorry", "message you sent", "unbekannt", "failure", "error", "problem", "エラー", "配信不能", "was not sent",
+	}},
+	{failureWords, []string{
+		"error delivering", "could not be delivered", "couldn't be delivered", "cannot be delivered", "can't be delivered", "was not delivered", "wasn't delivered", "not been delivered", "unable to deliver", "undeliverable", "delivery failed", "failed to deliver",
+		"permanent fatal errors", "permanent error", "delivery to the following", "following address", "failed recipient", "did not reach", "non remis", "unzustellbar", "konnte nicht", "could not deliver", "returned to sender", "user unknown", "unknown user", "unknown address", "mailbox unavailable", "mail delivery", "this is the qmail-send program", "no such user", "delivery status", "i'm sorry to have to inform you", "remote host said", "not delivered", "delivery has failed", "invalid final delivery", "can not be delivered", "not listed in", "does not exist", "problems were encountered", "delivery error", "transcript of session", "rejected your message", "unable to send", "unable to reach", "mailbox full", "no se ha podido entregar", "недоставлен", "не может быть доставлено", "退信", "user not known", "over quota", "message exceeded", "could not be sent", "was rejected",
+	}},
+	{delayWords, []string{
+		"warning message only", "will be retried", "will keep trying", "will continue trying", "delivery attempts will continue", "not yet been delivered", "you do not need to resend", "temporarily delayed", "delivery is delayed", "has been delayed", "still being attempted", "you do not need to", "no action is required on your part", "not been delivered yet", "could not send message for past", "will be returned to you if",
+	}},
+	{expiredWords, []string{
+		"retry timeout exceeded", "in the queue too long", "retry time not reached", "message timeout", "could not send message for past", "delivery time expired", "unable to deliver message after", "message expired", "queue lifetime",
+	}},
+	// Where a text that says "no such user" in general terms holds one of these, it
+	// may mean something else, and the address stays.
+	{doubtWords, []string{
+		"sender", "spam", "block", "policy", "not allowed to", "reputation", "filter", "verification failed", "callout", "dmarc", "spf", "dkim", "rate limit", "blacklist", "blocklist", "your ip", "your mail server", "temporar", "maintenance", "try again", "outbound", "sending", "quota", "access denied", " ptr",
+	}},
+	{addressWords, []string{
+		"user", "mailbox", "address", "recipient", "account", "exist", "unknown", "no such", "not found", "domain", "host", "alias", "invalid", "inbox", "name", "utilisateur", "destinat", "benutzer", "empf",
+	}},
+	// TMDA, Boxbe, Spam Arrest, ChoiceMail, EarthLink, Active Spam Killer and their
+	// like.
+	{challengeWords, []string{
+		"please confirm your message", "please confirm delivery", "confirm that you are a real person", "challenge/response", "challenge-response",
+		"this is a one-time automated message", "requires verification", "verify that you are not a spammer", "complete this verification", "awaiting your verification",
+		"your message is being held until", "message will be delivered once you", "confirm your mail by replying", "sender verification required", "add yourself to my guest list",
+		"link below to confirm that you sent", "boxbe", "spamarrest", "spam arrest", "temporarily held because", "to release your message", "you only need to confirm once", "antispam uol",
+	}},
+	{replyWords, []string{"reply to this", "replying to this", "simply reply", "just reply"}},
+	{verifyWords, []string{
+		"sender address rejected", "recipient address rejected", "sender verify", "verification failed", "callout",
+	}},
+}
+
+// stageMarks are the wordings of Postfix, Exim, Sendmail and the RFCs. The first
+// that a text holds decides.
+var stageMarks = []struct {
+	mark  string
+	stage Stage
+}{
+	{"end of data", EndData},
+	{"after end of data", EndData},
+	{"pipelined end of data", EndData},
+	{"after pipelined data", EndData},
+	{"in reply to data", Data},
+	{"after data", Data},
+	{">>> data", Data},
+	{"rcpt to:", RcptTo},
+	{"rcpt to command", RcptTo},
+	{"after rcpt to", RcptTo},
+	{"mail from:", MailFrom},
+	{"mail from command", MailFrom},
+	{"after mail from", MailFrom},
+	{"starttls", StartTLS},
+	{"in reply to ehlo", Hello},
+	{"after ehlo", Hello},
+	{"after helo", Hello},
+	{"in reply to helo", Hello},
+	{"initial connection", Connect},
+	{"while talking to", ""},
+}
+
+// vocabulary finds all telling words in one pass.
+type vocabulary struct {
+	matcher *matcher
+	sets    []wordSet // parallel to the patterns
+	stages  []int     // of a pattern, its row in stageMarks
+}
+
+var words = sync.OnceValue(func() *vocabulary {
+	v := &vocabulary{}
+	place := map[string]int{}
+	var pats []pattern
+	add := func(word string, set wordSet) int {
+		at, known := place[word]
+		if !known {
+			at = len(pats)
+			place[word] = at
+			pats = append(pats, pattern{text: word})
+			v.sets = append(v.sets, 0)
+			v.stages = append(v.stages, len(stageMarks))
+		}
+		v.sets[at] |= set
+		return at
+	}
+	for _, list := range wordLists {
+		for _, word := range list.words {
+			add(word, list.set)
+		}
+	}
+	for i, row := range stageMarks {
+		v.stages[add(row.mark, stageWords)] = i
+	}
+	v.matcher = newMatcher(pats)
+	return v
+})
+
+// wordsIn returns the sets of which a text holds a word.
+func wordsIn(text string) wordSet {
+	var found wordSet
+	v := words()
+	v.matcher.each(text, func(id uint32, _, _ int) bool {
+		found |= v.sets[id]
+		return true
+	})
+	return found
+}
+
+// holds reports whether a text holds a word of a set.
+func holds(text string, set wordSet) (found bool) {
+	v := words()
+	v.matcher.each(text, func(id uint32, _, _ int) bool {
+		found = v.sets[id].has(set)
+		return !found
+	})
+	return found
+}
+
+// countWords returns how many different words of a set a text holds, up to two.
+func countWords(text string, set wordSet) (count int) {
+	v := words()
+	var one uint32
+	v.matcher.each(text, func(id uint32, _, _ int) bool {
+		if v.sets[id].has(set) && (count == 0 || id != one) {
+			one = id
+			count++
+		}
+		return count < 2
+	})
+	return count
+}
+
+// readContext reads the stage from the words around a reply, which the reporting
+// server wrote, and the sets of which they hold a word.
+func readContext(context string) (Stage, wordSet) {
+	if context == "" {
+		return "", 0
+	}
+	var found wordSet
+	v, best := words(), len(stageMarks)
+	v.matcher.each(context, func(id uint32, _, _ int) bool {
+		found |= v.sets[id]
+		best = min(best, v.stages[id])
+		return true
+	})
+	if best == len(stageMarks) {
+		return "", found
+	}
+	return stageMarks[best].stage, found
+}

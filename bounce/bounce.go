@@ -221,6 +221,9 @@ func (r *Rules) judge(rec *Recipient, quoted, around string) {
 	v := r.decide(q)
 	v.checkName(rec.Address, rec.Reply.Text)
 	rec.Status = chooseStatus(rec.Reply, rec.ReportedStatus)
+	if c := codeIn(outer, rec.Reply.Code); rec.Status.IsVague() && rec.Reply.Enhanced == (Code{}) && !c.IsVague() && c.Class != 0 {
+		rec.Status = c // the code stands before the reply
+	}
 	rec.Reason, rec.Because, rec.Certainty = v.reason, v.because, v.certainty
 	rec.Mentions, rec.Provider, rec.Expired = v.mentions, v.provider, v.expired
 	rec.Legs = readLegs(rec.Reply.Text)
@@ -232,6 +235,10 @@ func (r *Rules) judge(rec *Recipient, quoted, around string) {
 
 // conclude sets what follows from the reason, the codes and the action.
 func (rec *Recipient) conclude(stated Permanence) {
+	if rec.Action == Delayed && rec.Reason == ReasonUnknown && rec.Reply.Code == 0 {
+		rec.Reason, rec.Certainty = Expired, Possible
+		rec.Because = Decision{Rule: "container", Source: "RFC 3464, section 2.3.3", Says: "The report says that the mail waits, and not why."}
+	}
 	rec.Category, rec.Response = rec.Reason.Category(), rec.Reason.Response()
 	rec.Permanence = stated
 	switch {
@@ -240,11 +247,13 @@ func (rec *Recipient) conclude(stated Permanence) {
 	case rec.Action != Failed:
 		rec.Permanence = NoFailure
 	case stated != "":
+	case rec.Expired && (rec.Reply.Code/100 == 4 || rec.Reply.Code == 0 && rec.Status.Subject == 0):
+		rec.Permanence = Temporary // what stood in the way would have passed
 	case rec.Status.Class == 5 || rec.Status.Class == 0 && rec.Reply.Code/100 == 5:
 		rec.Permanence = Permanent
 	case rec.Status.Class == 4 || rec.Reply.Code/100 == 4:
 		rec.Permanence = Temporary
-	case rec.passing():
+	case rec.Expired || rec.passing():
 		rec.Permanence = Temporary
 	case rec.Address != "":
 		// No code at all: the report says that its server gave up (RFC 3464,
@@ -296,13 +305,10 @@ func (rec *Recipient) passing() bool {
 // chooseStatus takes the code of the reply, unless it says nothing and the
 // report's own field says something of the same class.
 func chooseStatus(r Reply, reported Code) Code {
-	switch {
-	case r.Enhanced == (Code{}):
-		if r.Code > 0 && reported.Class != 0 && int(reported.Class) != r.Code/100 {
-			return Code{Class: uint16(r.Code / 100), Subject: reported.Subject, Detail: reported.Detail}
-		}
-		return reported
-	case reported.Class == r.Enhanced.Class && r.Enhanced.Subject == 0 && r.Enhanced.Detail == 0 && !reported.IsVague():
+	if r.Enhanced == (Code{}) && r.Code/100 == 4 && reported == (Code{Class: 5}) {
+		return Code{Class: 4}
+	}
+	if r.Enhanced == (Code{}) || reported.Class == r.Enhanced.Class && r.Enhanced.Subject == 0 && r.Enhanced.Detail == 0 && !reported.IsVague() {
 		return reported
 	}
 	return r.Enhanced
@@ -319,9 +325,4 @@ func collapse(s string) string {
 	return s
 }
 
-func cutText(s string) string {
-	if len(s) > maxReply {
-		return s[:maxReply]
-	}
-	return s
-}
+func cutText(s string) string { return cut(s, maxReply) }

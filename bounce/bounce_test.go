@@ -129,7 +129,7 @@ func TestParseText(t *testing.T) {
 		{
 			"qmail", "From: MAILER-DAEMON@mx.sender.example\nTo: office@shop.example\nSubject: failure notice\n\nHi. This is the qmail-send program at mx.sender.example.\nI'm afraid I wasn't able to deliver your message to the following addresses.\nThis is a permanent error; I've given up. Sorry it didn't work out.\n\n" +
 				"<anna@recipient.example>:\n192.0.2.7 failed after I sent the message.\nRemote host said: 552 5.2.2 Mailbox full\n\n--- Below this line is a copy of the message.\n\nReturn-Path: <office@shop.example>\nFrom: office@shop.example\nTo: anna@recipient.example\n\nHello.\n",
-			Failure, "anna@recipient.example", MailboxFull, 552, "5.2.2", "", "", Permanent, false,
+			Failure, "anna@recipient.example", MailboxFull, 552, "5.2.2", "", EndData, Permanent, false,
 		},
 		{
 			"postfix plain text", "From: MAILER-DAEMON@mx.sender.example (Mail Delivery System)\nTo: office@shop.example\nSubject: Undelivered Mail Returned to Sender\n\nThis is the mail system at host mx.sender.example.\n\nI'm sorry to have to inform you that your message could not\nbe delivered to one or more recipients.\n\n" +

@@ -138,7 +138,7 @@ var codes = []codeEntry{
 	{4, 5, "the system is congested", "RFC 3463", System},
 	{4, 6, "routing loop", "RFC 3463", Loop},
 	{4, 7, "delivery time expired", "RFC 3463", Expired},
-	{5, 0, "other protocol status", "RFC 3463", Protocol},
+	{5, 0, "other protocol status", "RFC 3463", ""},
 	{5, 1, "invalid command", "RFC 3463", Protocol},
 	{5, 2, "syntax error", "RFC 3463", Protocol},
 	{5, 3, "too many recipients", "RFC 3463", TooManyRecipients},

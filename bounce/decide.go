@@ -2,6 +2,7 @@ package bounce
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -139,7 +140,7 @@ func (r *Rules) decide(q question) verdict {
 		v.byRule(best, text)
 	case tier == tierAnywhere && listed != nil && best.overrules(*listed):
 		v.byRule(best, text)
-	case listed != nil && tier > tierList && !isSuccess(q.reply.Code):
+	case listed != nil && tier > tierList && !isSuccess(q.reply.Code) && !(listed.private() && tier <= tierFallback):
 		v.byList(*listed, text)
 	case tier <= tierFallback:
 		v.byRule(best, text)
@@ -150,7 +151,9 @@ func (r *Rules) decide(q question) verdict {
 	case tier <= tierWeak:
 		v.byRule(best, text)
 	case wrapper.rule != nil:
-		v.byRule(wrapper, text)
+		if v.byReplyCode(q); v.reason == ReasonUnknown {
+			v.byRule(wrapper, text)
+		}
 	case code.entry().reason == Expired:
 		v.byCode(code)
 	default:
@@ -159,8 +162,35 @@ func (r *Rules) decide(q question) verdict {
 	if v.reason.OfAddress() && v.reason != Complaint && r.doubtful(&v, q, &scan, listed != nil) {
 		v.certainty = Possible
 	}
+	v.atSender(q)
+	v.permanence = v.permanence.said(q.reply, text)
 	v.expired = wrapper.rule != nil || code.entry().reason == Expired || q.context.has(expiredWords)
 	return v
+}
+
+// atSender turns what is said of an address in answer to MAIL FROM: the address is
+// the sender's.
+func (v *verdict) atSender(q question) {
+	switch v.reason {
+	case UnknownRecipient, UnknownDomain, RecipientSyntax, MailboxDisabled:
+		if q.stage == MailFrom {
+			v.reason, v.because.Says = SenderUnknown, "The answer to MAIL FROM is about the sender's address: it, or its domain, does not exist."
+		}
+	}
+}
+
+// said returns a rule's permanence where the reply code agrees with it, or the
+// text speaks of trying again: a 550 that names a rate limit is final for this
+// delivery all the same.
+func (p Permanence) said(r Reply, text string) Permanence {
+	class := int(r.Enhanced.Class)
+	if class == 0 {
+		class = r.Code / 100
+	}
+	if p == Temporary && class == 5 && !holds(text, retryWords) || p == Permanent && class == 4 && !holds(text, finalWords) {
+		return ""
+	}
+	return p
 }
 
 // code returns the enhanced code to decide by.
@@ -299,6 +329,9 @@ func (r *Rule) allows(q question) bool {
 			return false
 		}
 	}
+	if len(r.Stages) > 0 && !slices.Contains(r.Stages, q.stage) {
+		return false
+	}
 	if len(r.Replies) == 0 {
 		return true
 	}
@@ -356,14 +389,16 @@ func (v *verdict) byCode(c Code) {
 // replyReasons are what reply codes say by themselves (RFC 5321, section 4.2.3,
 // and the RFC named).
 var replyReasons = []struct {
-	code   int
+	code   int   // 0 is any that refuses
 	stage  Stage // "" is any
 	reason Reason
 	source string
 }{
+	{0, Hello, HELO, "RFC 5321, section 4.1.4"},
+	{0, StartTLS, TLS, "RFC 3207, section 4"},
+	{0, Login, AuthFailed, "RFC 4954, section 6"},
 	{421, "", System, "RFC 5321, section 3.8"},
 	{452, "", System, "RFC 5321, section 4.2.3"},
-	{454, Login, AuthFailed, "RFC 4954, section 6"},
 	{500, "", Protocol, "RFC 5321, section 4.2.3"},
 	{501, "", Protocol, "RFC 5321, section 4.2.3"},
 	{502, "", Protocol, "RFC 5321, section 4.2.3"},
@@ -376,6 +411,7 @@ var replyReasons = []struct {
 	{538, "", AuthFailed, "RFC 4954, section 6"},
 	{552, "", MailboxFull, "RFC 5321, section 4.2.3"},
 	{553, RcptTo, RecipientSyntax, "RFC 5321, section 4.2.3"},
+	{553, MailFrom, SenderUnknown, "RFC 5321, section 4.2.3"},
 	{555, "", Protocol, "RFC 5321, section 4.1.1.11"},
 	{556, "", UnknownDomain, "RFC 7504, section 4"},
 }
@@ -384,9 +420,9 @@ func (v *verdict) byReplyCode(q question) {
 	v.reason, v.certainty = ReasonUnknown, Unsure
 	v.because = Decision{Rule: "none"}
 	for _, row := range replyReasons {
-		if row.code == q.reply.Code && (row.stage == "" || row.stage == q.stage) {
+		if (row.code == q.reply.Code || row.code == 0 && q.reply.Code >= 400) && (row.stage == "" || row.stage == q.stage) {
 			v.reason, v.certainty = row.reason, Possible
-			v.because = Decision{Rule: "reply:" + strconv.Itoa(row.code), Source: row.source, Says: "The reply code alone says so; servers use it for other things too."}
+			v.because = Decision{Rule: "reply:" + strconv.Itoa(q.reply.Code), Source: row.source, Says: "The reply code and the point of the dialogue alone say so; servers use them for other things too."}
 			return
 		}
 	}

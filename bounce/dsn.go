@@ -174,6 +174,12 @@ func readRecipient(g fieldGroup) Recipient {
 	if rec.Address == "" {
 		rec.Address = final
 	}
+	if isProgram(rec.Address) {
+		// Exim names a pipe or a file, with what stood in the alias file.
+		if inside := findAddresses(g.get("final-recipient")); len(inside) > 0 {
+			rec.Address, rec.OriginalAddress, rec.FinalAddress = inside[0], inside[0], rec.Address
+		}
+	}
 	if actual != "" && rec.FinalAddress == "" && !strings.EqualFold(actual, rec.Address) {
 		rec.FinalAddress = actual
 	}
@@ -199,14 +205,34 @@ func readRecipient(g fieldGroup) Recipient {
 	return rec
 }
 
+// isProgram tells a local pipe or file from an address.
+func isProgram(address string) bool {
+	return strings.HasPrefix(address, "|") || strings.HasPrefix(address, "/") || strings.HasPrefix(address, ">")
+}
+
 // explain finds the text about a recipient: its Diagnostic-Code, or what the
 // human part says of it.
 func (rd *reader) explain(rec *Recipient, g fieldGroup, blocks blockSet, text string) {
-	diagnostic := g.get("diagnostic-code")
+	diagnostic, exit := g.get("diagnostic-code"), ""
 	if kind, rest, ok := strings.Cut(diagnostic, ";"); ok && isWordOnly(kind) {
 		diagnostic = strings.TrimSpace(rest)
+		if strings.EqualFold(strings.TrimSpace(kind), "x-unix") && isDigits(diagnostic) {
+			diagnostic, exit = "", diagnostic
+		}
 	}
-	human := blocks.of(rec.Address, rec.FinalAddress, rec.OriginalAddress)
+	if rec.Action != Failed && rec.Action != Delayed {
+		rd.rules.judge(rec, diagnostic, "") // what the text says is about the others
+		return
+	}
+	if whole := wholeReply(diagnostic, text); whole != "" {
+		diagnostic = whole
+	}
+	if rec.FinalAddress == "" {
+		if b := blocks.generated(rec.Address, rec.RemoteMTA, diagnostic); b != nil {
+			rec.OriginalAddress, rec.FinalAddress = rec.Address, b.address
+		}
+	}
+	human := blocks.of(rec.FinalAddress, rec.Address, rec.OriginalAddress)
 	if human == "" && len(rd.machine) <= 2 {
 		human = text
 	}
@@ -215,17 +241,42 @@ func (rd *reader) explain(rec *Recipient, g fieldGroup, blocks blockSet, text st
 		quoted = firstTelling(diagnostic, human)
 	}
 	rd.rules.judge(rec, quoted, human)
-	if rec.Reason == ReasonUnknown && human != "" && quoted != human {
+	if (rec.Reason == ReasonUnknown || rec.Reason == Expired) && human != "" && quoted != human {
 		second := *rec
-		rd.rules.judge(&second, human, human)
-		if second.Reason != ReasonUnknown {
-			reply, status := rec.Reply, rec.Status
+		rd.rules.judge(&second, firstTelling(diagnostic, human), human)
+		if second.Reason != ReasonUnknown && second.Reason != Expired {
+			second.Expired = second.Expired || rec.Reason == Expired
 			*rec = second
-			if rec.Reply.Code == 0 && reply.Code != 0 {
-				rec.Status = status
-			}
 		}
 	}
+	if c := rec.ReportedStatus; diagnostic == "" && !c.IsVague() && c.Class == rec.Status.Class && !strings.Contains(human, "<<<") && !strings.Contains(human, "said:") {
+		rec.Status = c // the reporting server speaks for itself
+	}
+	if reason := exitReasons[exit]; reason != "" && rec.Reason == ReasonUnknown {
+		rec.Reason, rec.Certainty = reason, Likely
+		rec.Because = Decision{Rule: "exit:" + exit, Source: "sysexits.h", Says: "The program that delivers mail on the receiving system ended with the exit status " + exit + "."}
+		rec.conclude("")
+	}
+}
+
+// exitReasons are the meanings of the exit statuses of sysexits.h, which Sendmail
+// reports as "Diagnostic-Code: X-Unix; 67".
+var exitReasons = map[string]Reason{
+	"67": UnknownRecipient, "68": UnknownDomain, "69": System, "70": System, "71": System, "72": System, "73": System, "74": System, "75": System, "76": Protocol, "77": System, "78": System,
+}
+
+// wholeReply finds a reply of which the diagnostic holds the first line alone in
+// the transcript of the human part, or returns "". Sendmail writes it so.
+func wholeReply(diagnostic, text string) string {
+	if len(diagnostic) < 5 || diagnostic[3] != '-' || !startsReply(diagnostic) || strings.Contains(diagnostic, "\n") {
+		return ""
+	}
+	at := strings.Index(text, "<<< "+diagnostic)
+	if at < 0 {
+		return ""
+	}
+	whole, _ := transcript(text, at+len("<<< "))
+	return whole
 }
 
 // telling reports whether a diagnostic says more than a code.
@@ -249,7 +300,7 @@ func firstTelling(diagnostic, human string) string {
 func isWordOnly(s string) bool {
 	s = strings.TrimSpace(s)
 	for i := range len(s) {
-		if !isWord(s[i]) && s[i] != '-' && s[i] != '_' {
+		if !isWord(s[i]) && strings.IndexByte("-_/", s[i]) < 0 {
 			return false
 		}
 	}

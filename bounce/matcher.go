@@ -60,6 +60,14 @@ func isWord(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c >= 0x80
 }
 
+// boundary reports whether a word may end before the octet at a place, or begin
+// there. A capital letter behind a small one begins a line that was joined to the
+// one before without a space.
+func boundary(text string, at int) bool {
+	before, after := text[at-1], text[at]
+	return !isWord(before) || !isWord(after) || 'a' <= before && before <= 'z' && 'A' <= after && after <= 'Z'
+}
+
 func lowerByte(c byte) byte {
 	if 'A' <= c && c <= 'Z' {
 		return c + ('a' - 'A')
@@ -208,7 +216,7 @@ func (m *matcher) each(text string, yield func(id uint32, start, end int) bool) 
 			for _, id := range m.ends[hit] {
 				p := &m.pats[id]
 				start, end := i+1-len(p.text), i+1
-				if p.needLeft && start > 0 && isWord(text[start-1]) || p.needRight && end < len(text) && isWord(text[end]) {
+				if p.needLeft && start > 0 && !boundary(text, start) || p.needRight && end < len(text) && !boundary(text, end) {
 					continue
 				}
 				if !yield(id, start, end) {

@@ -343,7 +343,7 @@ func (w *walker) decode(p *part, limit int) []byte {
 	return b
 }
 
-func cut(b []byte, limit int) []byte { return b[:min(len(b), limit)] }
+func cut[T string | []byte](b T, limit int) T { return b[:min(len(b), limit)] }
 
 func decodeBase64(b []byte) []byte {
 	clean := make([]byte, 0, len(b))

@@ -1,6 +1,7 @@
 package bounce
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -71,7 +72,7 @@ func leadingCodes(s string) (int, Code) {
 		if !isReplyCode(code) {
 			return 0, Code{}
 		}
-		s = strings.TrimLeft(s[3:], " -\t#")
+		s = strings.TrimLeft(s[3:], " -\t#'\"")
 	}
 	word, _, _ := strings.Cut(s, " ")
 	word = strings.Trim(strings.TrimSpace(word), "()[]#:,;-_")
@@ -110,12 +111,33 @@ func repeatsCodes(word string, code int) bool {
 
 // dropRepeats takes "550 5.1.1" out of the text after its beginning.
 func dropRepeats(text string, code int, enhanced Code) string {
-	if enhanced == (Code{}) || !strings.Contains(text[3:], text[:3]) {
+	if enhanced == (Code{}) {
+		return text
+	}
+	text = dropGlued(text, enhanced.String())
+	if !strings.Contains(text[3:], text[:3]) {
 		return text
 	}
 	again := " " + strconv.Itoa(code) + " " + enhanced.String() + " "
 	head := min(len(text), len(again)-1)
 	return text[:head] + strings.ReplaceAll(text[head:], again, " ")
+}
+
+// dropGlued takes the enhanced code out where it begins a line that was joined to
+// the one before without a space: "is not5.7.26 accepted". OpenSMTPD does so.
+func dropGlued(text, code string) string {
+	for from := len(code) + 4; from < len(text); {
+		at := strings.Index(text[from:], code+" ")
+		if at < 0 {
+			break
+		}
+		at += from
+		from = at + 1
+		if c := text[at-1]; isWord(c) && !isDigit(c) || c == ',' || c == ';' {
+			text = text[:at] + text[at+len(code):]
+		}
+	}
+	return text
 }
 
 // codeIn finds an enhanced status code anywhere in a text: one that begins with
@@ -160,24 +182,28 @@ const (
 	EndData  Stage = "end-of-data" // after the content
 )
 
+// stages are those that a rule may ask for.
+var stages = []Stage{Connect, Hello, StartTLS, Login, MailFrom, RcptTo, Data, EndData}
+
+func (s Stage) known() bool { return slices.Contains(stages, s) }
+
 // quoteLeads stand before a reply that one server reports of another.
 var quoteLeads = []string{
-	"said:", "says:", "responded:", "responded with:", "reply:", "replied:", "response:", "response was:", "error was:", "errors:", "error:",
-	"returned:", "returned", "smtp;", "transfail:", "<<<", "reason:", "status:", "server:", "message:", "failed:", "with", "was:", "diagnostic:", "answered:",
+	"said:", "says:", "responded:", "responded with:", "reply:", "replied:", "response:", "response was:", "error was:", "errors:", "error:", "error",
+	"returned:", "returned", "smtp;", "transfail:", "reason:", "status:", "server:", "message:", "failed:", "with", "was:", "diagnostic:", "answered:",
 }
 
 // wrapLeads stand before the last reply in a text that itself begins with a
 // reply code: a server that gave up quotes what stood in its way. Any other
 // quotation inside a reply (the look-up of a sender, say) is not the refusal.
-var wrapLeads = []string{"transfail:", "remote server returned", "returned", "last smtp error:", "smtp;", "said:"}
+var wrapLeads = []string{"transfail:", "remote server returned", "returned", "last smtp error:", "smtp;", "said:", "..."}
 
 // innermost finds the reply of the last server in a text in which servers quote
 // each other: "host mx.example[192.0.2.1] said: 550 5.1.1 … (in reply to RCPT TO
 // command)". It returns the reply's text and what stands around it.
 func innermost(text string) (inner, around string) {
-	best, lead := -1, quoteLeads
-	begins := startsReply(strings.TrimSpace(text))
-	if begins {
+	best, lead, quotes := -1, quoteLeads, false
+	if startsReply(strings.TrimSpace(text)) {
 		lead = wrapLeads
 	}
 	for i := 0; i+3 <= len(text); i++ {
@@ -188,18 +214,33 @@ func innermost(text string) (inner, around string) {
 			best = 0
 			continue
 		}
-		before := strings.TrimRight(text[:i], " \t\r\n'\"(<[")
-		if endsInLead(before, lead) || best < 0 && (strings.HasSuffix(before, ":") || hasEnhanced(text[i:])) {
-			best = i
+		line := strings.TrimRight(text[:i], " \t")
+		if strings.HasSuffix(line, "<<<") {
+			return transcript(text, i)
+		}
+		before := strings.TrimRight(line, " \t\r\n'\"(<[")
+		if before != "" && isWord(before[len(before)-1]) && strings.IndexByte(line[len(before):], '\n') >= 0 {
+			before = "" // a word that ends another line leads to nothing
+		}
+		if best < 0 {
+			if strings.HasSuffix(before, ":") || strings.HasSuffix(line, "\n") || strings.HasPrefix(text[i+3:], "-'") || hasEnhanced(text[i:]) || endsInLead(before, lead) {
+				best = i
+			}
+		} else if endsInLead(before, lead) || hasEnhanced(text[i:]) && holds(text[best:i], expiredWords) {
+			if holds(text[best:i], verifyWords) {
+				quotes = true
+			} else if text[i:i+3] != "503" {
+				best = i
+			}
 		}
 	}
 	switch {
 	case best < 0:
 		return text, text
-	case begins && best > 0 && holds(text, verifyWords):
-		return strings.TrimSpace(text), ""
+	case best == 0 && quotes:
+		return text, ""
 	}
-	inner, around = text[best:], text[:best]
+	inner, around = cutNext(text[best:]), text[:best]
 	// Postfix and others close with the command they had sent.
 	if at := strings.LastIndex(inner, "(in reply to "); at > 0 {
 		around += inner[at:]
@@ -212,6 +253,45 @@ func innermost(text string) (inner, around string) {
 		}
 	}
 	return inner, around
+}
+
+// cutNext cuts a text that begins with a reply before the line that begins another
+// one: a line with other codes.
+func cutNext(reply string) string {
+	code, enhanced := leadingCodes(reply)
+	for at := 0; ; {
+		end := strings.IndexByte(reply[at:], '\n')
+		if end < 0 {
+			return reply
+		}
+		end += at
+		at = end + 1
+		line := strings.TrimLeft(reply[at:], " \t")
+		if startsReply(line) {
+			if c, e := leadingCodes(cut(line, 20)); c != code || e != enhanced && e != (Code{}) {
+				return reply[:end]
+			}
+		}
+	}
+}
+
+// transcript reads the reply that begins at start in the transcript of a
+// dialogue, ">>> RCPT To:<…>", "<<< 550-5.1.1 …", "<<< 550 5.1.1 …". The first
+// refusal counts: what follows it is its consequence.
+func transcript(text string, start int) (inner, around string) {
+	var b strings.Builder
+	code, rest := text[start:start+3], text[start:]
+	for strings.HasPrefix(rest, code) {
+		line, after, more := strings.Cut(rest, "\n")
+		b.WriteString(line)
+		b.WriteByte('\n')
+		after = strings.TrimLeft(after, " \t")
+		if !more || !strings.HasPrefix(after, "<<<") {
+			break
+		}
+		rest = strings.TrimLeft(after[3:], " \t")
+	}
+	return strings.TrimRight(b.String(), "\r\n"), text[:start]
 }
 
 // endsInLead reports whether a text ends in a whole word of a list.

@@ -24,6 +24,7 @@ type Rule struct {
 	Patterns []string // regular expressions (RE2) with a literal beginning; likewise
 	Codes    []Code   // if any, the reply must carry one of these, whatever its class
 	Replies  []int    // if any, the reply code must be one of these
+	Stages   []Stage  // if any, the reply must have come at one of these points
 
 	Reason     Reason
 	Permanence Permanence // "" where the text does not say whether to try again
@@ -198,6 +199,13 @@ func readRule(row stanza.Row) (Rule, error) {
 					return r, stanza.Error(f.Line, "%q is no reply code", word)
 				}
 				r.Replies = append(r.Replies, n)
+			}
+		case "stage":
+			for word := range strings.FieldsSeq(f.Value) {
+				if !Stage(word).known() {
+					return r, stanza.Error(f.Line, "%q is no stage", word)
+				}
+				r.Stages = append(r.Stages, Stage(word))
 			}
 		case "reason":
 			r.Reason = Reason(f.Value)
@@ -382,13 +390,16 @@ func (t *target) matchEnd(text, low string, start, end int) int {
 
 // containsFold reports whether s holds low, which is in lower case, whatever the
 // case of its ASCII letters.
-func containsFold(s, low string) bool {
-	for ; len(s) >= len(low); s = s[1:] {
-		if lowerByte(s[0]) == low[0] && hasPrefixFold(s, low) {
-			return true
+func containsFold(s, low string) bool { return indexFold(s, low) >= 0 }
+
+// indexFold returns the first place in s of low, or -1.
+func indexFold(s, low string) int {
+	for i := 0; i+len(low) <= len(s); i++ {
+		if lowerByte(s[i]) == low[0] && hasPrefixFold(s[i:], low) {
+			return i
 		}
 	}
-	return false
+	return -1
 }
 
 func hasPrefixFold[T string | []byte](s T, low string) bool {

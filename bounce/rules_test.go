@@ -16,6 +16,9 @@ func TestRulesDecideTheirExamples(t *testing.T) {
 		}
 		for _, example := range rule.Examples {
 			rec := Recipient{Action: Failed, RemoteMTA: rule.Host}
+			if len(rule.Stages) > 0 {
+				rec.Stage = rule.Stages[0]
+			}
 			rules.judge(&rec, example, "")
 			if rec.Because.Rule == "list" && rec.Reason == rule.Reason {
 				continue // the list that the example names decides, to the same effect

@@ -23,6 +23,7 @@ var returnedMarks = []string{
 	"-------- returned mail --------",
 	"--- returned message ---",
 	"--- original message follows",
+	"below is a copy of the original message",
 	"original message follows",
 	"--- the following is a copy of",
 	"the text of your message is",
@@ -97,7 +98,7 @@ func isRobot(address string) bool {
 // its text is searched for addresses: ordinary mail holds addresses too.
 func (rd *reader) looksLikeBounce(text string) bool {
 	h := rd.top.header
-	if h.get("x-failed-recipients") != "" {
+	if h.has("x-failed-recipients") {
 		return true
 	}
 	subject := lower(rd.rep.Subject)
@@ -109,14 +110,21 @@ func (rd *reader) looksLikeBounce(text string) bool {
 	aboutFailure := holds(subject, aboutFailure)
 	phrases := countWords(text, failureWords)
 	if byServer {
-		return aboutFailure || phrases > 0
+		return aboutFailure || phrases > 0 || rd.original != nil && len(textBlocks(text, rd.own()).list) > 0
+	}
+	if holds(cut(text, maxOpening), serverWords) && (aboutFailure || phrases > 0) {
+		return true
 	}
 	// A mailing or a person may quote a bounce.
-	if h.get("list-unsubscribe") != "" || h.get("list-id") != "" || h.get("in-reply-to") != "" || isForward(subject) {
+	if h.has("list-unsubscribe") || h.has("list-id") || h.has("in-reply-to") || isForward(subject) {
 		return false
 	}
 	return aboutFailure && phrases > 0 || phrases >= 2
 }
+
+// maxOpening is where a server has said what it has to say: a person's own words
+// come before a quotation.
+const maxOpening = 400
 
 // isForward knows the beginnings of subjects that people write.
 func isForward(subject string) bool {
@@ -136,7 +144,10 @@ const maxShared = 20
 func (rd *reader) textReport(text string) bool {
 	own := rd.own()
 	named := failedRecipients(rd.top.header)
-	blocks := textBlocks(text, own)
+	blocks := exchangeBlocks(text, own)
+	if len(blocks.list) == 0 {
+		blocks = textBlocks(text, own)
+	}
 	var addresses []string
 	switch {
 	case len(named) > 0:
@@ -148,8 +159,16 @@ func (rd *reader) textReport(text string) bool {
 	default:
 		addresses = loneAddresses(text, own)
 	}
+	if len(addresses) == 0 {
+		// A mail to oneself: the report goes to the address that failed.
+		blocks = textBlocks(text, nil)
+		for _, b := range blocks.list {
+			addresses = append(addresses, b.address)
+		}
+	}
 	if len(addresses) == 0 && holds(text, failureWords) {
-		if o := rd.rep.Original; o != nil && o.To != "" && strings.Contains(o.To, "@") {
+		// A list's address is not the member's that failed.
+		if o := rd.rep.Original; o != nil && strings.Contains(o.To, "@") && o.ListID == "" {
 			addresses = []string{o.To}
 		}
 	}
@@ -169,6 +188,7 @@ func (rd *reader) textReport(text string) bool {
 	for _, a := range addresses {
 		rec := Recipient{Address: a, Action: action}
 		quoted := blocks.of(a)
+		rec.originated(blocks.final(a), quoted)
 		if quoted == "" || !telling(strings.ReplaceAll(quoted, a, "")) {
 			quoted = whole
 		}
@@ -185,7 +205,7 @@ func (rd *reader) textReport(text string) bool {
 	}
 	if len(addresses) == 0 {
 		rd.rep.Kind = OtherKind
-		if rd.top.header.get("x-failed-recipients") != "" || isRobot(addressIn(rd.top.header.get("from"))) {
+		if rd.top.header.has("x-failed-recipients") || isRobot(addressIn(rd.top.header.get("from"))) {
 			// A bounce that names nobody still says why.
 			rec := Recipient{Action: action}
 			rd.rules.judge(&rec, text, text)
@@ -232,6 +252,7 @@ func (l *addressList) add(a string) {
 // those that follow.
 type block struct {
 	address string
+	final   string // the address to which it led, where another is named
 	text    string
 	lines   []string // of text, while it is gathered
 	size    int
@@ -250,9 +271,11 @@ var leads = []string{"<", "*", "-", ">", "to:", "recipient:", "recipient address
 // textBlocks finds the paragraphs that begin with an address.
 func textBlocks(text string, own map[string]bool) blockSet {
 	var (
-		blocks []block
-		open   = -1
-		blanks int
+		blocks     []block
+		open       = -1
+		blanks     int
+		transcript bool     // the open block is a line of a transcript
+		said       []string // lines "<<< 550 …" of the transcript since the last address
 	)
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\r\n")
@@ -262,22 +285,40 @@ func textBlocks(text string, own map[string]bool) blockSet {
 			continue
 		}
 		a, rest, ok := leadingAddress(trimmed)
+		summary := ok && strings.Contains(trimmed, ">...")
 		if !ok {
 			a, rest, ok = transcriptAddress(trimmed)
+			summary = ok
 		}
 		if ok && !own[lower(a)] && !isRobot(a) {
 			if len(blocks) == maxRecipients {
 				break
 			}
-			blocks = append(blocks, block{address: a, lines: []string{rest}})
-			open, blanks = len(blocks)-1, 0
+			b := block{address: a}
+			if summary {
+				for _, s := range said {
+					b.add(s)
+				}
+				said = nil
+			}
+			b.add(rest)
+			blocks = append(blocks, b)
+			open, blanks, transcript = len(blocks)-1, 0, summary
 			continue
+		}
+		switch {
+		case strings.HasPrefix(trimmed, "<<<"), startsReply(trimmed):
+			if len(said) < maxFolds {
+				said = append(said, trimmed)
+			}
+		case containsFold(trimmed, "while talking to"):
+			said = nil
 		}
 		if open < 0 {
 			continue
 		}
 		indented := line[0] == ' ' || line[0] == '\t'
-		if blanks > 0 && !indented || blanks > 1 {
+		if blanks > 0 && !indented || blanks > 1 || transcript && (startsReply(trimmed) || strings.HasPrefix(trimmed, ">>>") || len(said) == 0 && containsFold(trimmed, "while talking to")) {
 			open = -1
 			continue
 		}
@@ -339,6 +380,88 @@ func (s blockSet) of(addresses ...string) string {
 		}
 	}
 	return ""
+}
+
+// generated returns the block of an address to which another led, "(generated from
+// alias@domain)" in Exim's words: the one that names the host, or holds the
+// diagnostic's first line.
+func (s blockSet) generated(from, host, diagnostic string) *block {
+	first, _, _ := strings.Cut(diagnostic, "\n")
+	for i := range s.list {
+		b := &s.list[i]
+		at := indexFold(b.text, "(generated from ")
+		if at < 0 || !hasPrefixFold(b.text[at+len("(generated from "):], lower(from)+")") {
+			continue
+		}
+		if host != "" && containsFold(b.text, host) || host == "" && first != "" && strings.Contains(b.text, first) {
+			return b
+		}
+	}
+	return nil
+}
+
+// final returns the address to which another led, or "".
+func (s blockSet) final(address string) string {
+	if at, ok := s.index[lower(address)]; ok {
+		return s.list[at].final
+	}
+	return ""
+}
+
+// diagnosticHeads begin the part of an Exchange report that holds the replies.
+var diagnosticHeads = []string{
+	"diagnostic information for administrators", "diagnoseinformationen für administratoren", "informations de diagnostic destinées aux administrateurs", "informations de diagnostic pour les administrateurs",
+	"información de diagnóstico para los administradores", "información de diagnóstico para administradores", "informazioni di diagnostica per gli amministratori", "informazioni diagnostiche per gli amministratori",
+	"informações de diagnóstico para administradores", "diagnostische gegevens voor beheerders", "diagnostische informatie voor beheerders", "informacje diagnostyczne dla administratorów",
+	"диагностические сведения для администраторов", "diagnostikinformation för administratörer", "diagnosticeringsoplysninger til administratorer", "管理者向けの診断情報", "管理者用の診断情報", "管理员的诊断信息", "供管理员使用的诊断信息", "系統管理員的診斷資訊", "관리자를 위한 진단 정보",
+}
+
+// exchangeBlocks reads the text of an Exchange report: first the addresses that
+// were mailed, then, for administrators, those to which they led, each with its
+// replies.
+func exchangeBlocks(text string, own map[string]bool) blockSet {
+	at := -1
+	for _, head := range diagnosticHeads {
+		if at = indexFold(text, head); at >= 0 {
+			break
+		}
+	}
+	if at < 0 {
+		return blockSet{}
+	}
+	mailed, failed := textBlocks(text[:at], own), textBlocks(text[at:], own)
+	if len(mailed.list) == 0 || len(mailed.list) != len(failed.list) {
+		return failed
+	}
+	for i := range mailed.list {
+		m, f := &mailed.list[i], &failed.list[i]
+		m.text = f.text
+		if !strings.EqualFold(m.address, f.address) {
+			m.final = f.address
+		}
+	}
+	return mailed
+}
+
+// originated sets the addresses of a recipient that came from another: final is
+// where it led, and the text may say "(expanded from <alias@domain>)", as Postfix
+// and Sendmail do, or "(generated from alias@domain)", as Exim does.
+func (rec *Recipient) originated(final, text string) {
+	if final != "" {
+		rec.OriginalAddress, rec.FinalAddress = rec.Address, final
+		return
+	}
+	for _, mark := range []string{"(expanded from", "(generated from", "generated by "} {
+		at := indexFold(text, mark)
+		if at < 0 {
+			continue
+		}
+		origin := findAddresses(cut(text[at:], 400))
+		if len(origin) > 0 && !strings.EqualFold(origin[0], rec.Address) && rec.FinalAddress == "" {
+			rec.OriginalAddress, rec.FinalAddress, rec.Address = origin[0], rec.Address, origin[0]
+		}
+		return
+	}
 }
 
 // leadingAddress reads an address at the start of a line.

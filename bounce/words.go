@@ -16,6 +16,9 @@ const (
 	verifyWords                        // a server checks an address elsewhere and quotes what it heard
 	challengeWords                     // a system wants to be told that a person wrote
 	replyWords                         // it asks for an answer
+	serverWords                        // with them a report opens, and no letter
+	retryWords                         // trying again is spoken of
+	finalWords                         // trying again is said to be in vain
 	stageWords                         // they name a command of the dialogue
 )
 
@@ -28,14 +31,14 @@ var wordLists = []struct {
 }{
 	{aboutFailure, []string{
 		"undeliver", "delivery status", "delivery failure", "delivery fail", "failure notice", "returned mail", "mail delivery", "delivery notification", "returned to sender", "non-delivery", "nondeliver", "non deliver",
-		"could not be delivered", "couldn't be delivered", "not delivered", "delivery has failed", "delivery error", "delivery problem", "message status", "mail failure", "failed mail", "mail error", "mail system error", "warning: could not send", "warning: message", "bounce", "returned message", "delivery report", "message delivery", "delivery unsuccessful", "unzustellbar", "non remis", "non recapit", "notification d'échec", "no se puede entregar", "mancato recapito", "mensaje no entregado", "error sending", "user unknown", "unknown user", "mail nicht zustellbar", "onbestelbaar", "failed delivery", "unable to deliver", "cannot deliver", "could not deliver", "notificação", "退信", "невозможно доставить", "недоставлен", "delivery incomplete", "rejected", "mail undeliverable", "undelivered", "delivery delayed", "delay", "returned", "nondelivery", "sorry", "message you sent", "unbekannt", "failure", "error", "problem", "エラー", "配信不能", "was not sent",
+		"could not be delivered", "couldn't be delivered", "not delivered", "delivery has failed", "delivery error", "delivery problem", "message status", "mail failure", "mail failed", "failed mail", "mail error", "mail system error", "warning: could not send", "warning: message", "bounce", "returned message", "delivery report", "message delivery", "delivery unsuccessful", "unzustellbar", "non remis", "non recapit", "notification d'échec", "no se puede entregar", "mancato recapito", "mensaje no entregado", "error sending", "user unknown", "unknown user", "mail nicht zustellbar", "onbestelbaar", "failed delivery", "unable to deliver", "cannot deliver", "could not deliver", "notificação", "退信", "невозможно доставить", "недоставлен", "delivery incomplete", "rejected", "mail undeliverable", "undelivered", "delivery delayed", "delay", "returned", "nondelivery", "sorry", "message you sent", "unbekannt", "failure", "error", "problem", "エラー", "配信不能", "was not sent",
 	}},
 	{failureWords, []string{
 		"error delivering", "could not be delivered", "couldn't be delivered", "cannot be delivered", "can't be delivered", "was not delivered", "wasn't delivered", "not been delivered", "unable to deliver", "undeliverable", "delivery failed", "failed to deliver",
-		"permanent fatal errors", "permanent error", "delivery to the following", "following address", "failed recipient", "did not reach", "non remis", "unzustellbar", "konnte nicht", "could not deliver", "returned to sender", "user unknown", "unknown user", "unknown address", "mailbox unavailable", "mail delivery", "this is the qmail-send program", "no such user", "delivery status", "i'm sorry to have to inform you", "remote host said", "not delivered", "delivery has failed", "invalid final delivery", "can not be delivered", "not listed in", "does not exist", "problems were encountered", "delivery error", "transcript of session", "rejected your message", "unable to send", "unable to reach", "mailbox full", "no se ha podido entregar", "недоставлен", "не может быть доставлено", "退信", "user not known", "over quota", "message exceeded", "could not be sent", "was rejected",
+		"permanent fatal errors", "permanent error", "delivery to the following", "following address", "failed recipient", "did not reach", "your message was addressed", "invalid user address", "failed addresses", "unknown host", "not a member of this mailing list", "non remis", "unzustellbar", "konnte nicht", "could not deliver", "returned to sender", "user unknown", "unknown user", "unknown address", "mailbox unavailable", "mail delivery", "this is the qmail-send program", "no such user", "delivery status", "i'm sorry to have to inform you", "remote host said", "not delivered", "delivery has failed", "invalid final delivery", "can not be delivered", "not listed in", "does not exist", "problems were encountered", "delivery error", "transcript of session", "rejected your message", "unable to send", "unable to reach", "mailbox full", "no se ha podido entregar", "недоставлен", "не может быть доставлено", "退信", "user not known", "over quota", "message exceeded", "could not be sent", "was rejected",
 	}},
 	{delayWords, []string{
-		"warning message only", "will be retried", "will keep trying", "will continue trying", "delivery attempts will continue", "not yet been delivered", "you do not need to resend", "temporarily delayed", "delivery is delayed", "has been delayed", "still being attempted", "you do not need to", "no action is required on your part", "not been delivered yet", "could not send message for past", "will be returned to you if",
+		"warning message only", "gmail will retry", "will be retried", "has been delayed", "delayed for more than", "only a temporary failure report", "will be retried", "will keep trying", "will continue trying", "delivery attempts will continue", "not yet been delivered", "you do not need to resend", "temporarily delayed", "delivery is delayed", "has been delayed", "still being attempted", "you do not need to", "no action is required on your part", "not been delivered yet", "could not send message for past", "will be returned to you if",
 	}},
 	{expiredWords, []string{
 		"retry timeout exceeded", "in the queue too long", "retry time not reached", "message timeout", "could not send message for past", "delivery time expired", "unable to deliver message after", "message expired", "queue lifetime",
@@ -56,9 +59,17 @@ var wordLists = []struct {
 		"your message is being held until", "message will be delivered once you", "confirm your mail by replying", "sender verification required", "add yourself to my guest list",
 		"link below to confirm that you sent", "boxbe", "spamarrest", "spam arrest", "temporarily held because", "to release your message", "you only need to confirm once", "antispam uol",
 	}},
+	{serverWords, []string{
+		"non-delivery report", "delivery status notification", "this is the mail system at host", "this is the qmail-send program", "this message was created automatically by mail delivery", "delivery to the following recipient", "permanent fatal errors", "transient non-fatal errors",
+		"your message could not be delivered to", "n'a pas pu etre delivre", "n'a pas pu être délivré", "message that you sent could not be delivered", "error message below", "you are not a member of this mailing list", "this is the postfix program at host", "the following message to <",
+		"was not delivered to the following", "konnte nicht an folgende empfänger", "konnte nicht zugestellt werden", "no se pudo entregar a", "non è stato possibile recapitare", "automatically generated delivery status", "delivery has failed to these recipients", "rejected your message to the following",
+		"failed addresses follow", "did not reach the following recipient", "the following recipient", "was undeliverable to the following", "delivery failure notification",
+	}},
+	{retryWords, []string{"again", "retry", "retries", "retried", "temporar", "later", "defer", "wait", "greylist", "graylist", "try after", "moment", "queue", "delay", "for now", "until", "timeout", "timed out", "transient"}},
+	{finalWords, []string{"permanent", "will not succeed", "do not retry", "don't retry", "not try again", "never"}},
 	{replyWords, []string{"reply to this", "replying to this", "simply reply", "just reply"}},
 	{verifyWords, []string{
-		"sender address rejected", "recipient address rejected", "sender verify", "verification failed", "callout",
+		"sender address rejected", "recipient address rejected", "undeliverable address", "unverified address", "sender verify", "verification failed", "callout",
 	}},
 }
 
@@ -81,6 +92,15 @@ var stageMarks = []struct {
 	{"mail from:", MailFrom},
 	{"mail from command", MailFrom},
 	{"after mail from", MailFrom},
+	// qmail-remote.
+	{"but my name was rejected", Hello},
+	{"but greeting failed", Connect},
+	{"but sender was rejected", MailFrom},
+	{"does not like recipient", RcptTo},
+	{"did not like our rcpt to", RcptTo},
+	{"did not like our mail from", MailFrom},
+	{"failed on data command", Data},
+	{"failed after i sent the message", EndData},
 	{"starttls", StartTLS},
 	{"in reply to ehlo", Hello},
 	{"after ehlo", Hello},

@@ -66,8 +66,10 @@ type question struct {
 // candidate is a rule that fires, with its place in the text.
 type candidate struct {
 	rule       *Rule
+	index      int // of the rule
 	tier       int
 	start, end int
+	bits       string // what stood in place of {bits}
 }
 
 // beats orders candidates: by tier, then the longer match, then the order of the
@@ -76,7 +78,10 @@ func (c candidate) beats(other candidate) bool {
 	if c.tier != other.tier {
 		return c.tier < other.tier
 	}
-	return c.end-c.start > other.end-other.start
+	if own, others := c.end-c.start, other.end-other.start; own != others {
+		return own > others
+	}
+	return c.index < other.index
 }
 
 // doubtful reports whether something in the text speaks against a fault of the
@@ -159,6 +164,10 @@ func (r *Rules) decide(q question) verdict {
 	default:
 		v.byReplyCode(q)
 	}
+	v.mentions = r.coded(v.mentions, best)
+	if v.provider == "" && best.rule != nil && v.because.Rule == best.rule.ID && r.isReceiver(best.rule.Provider) {
+		v.provider = best.rule.Provider // a wording that only this receiver has
+	}
 	if v.reason.OfAddress() && v.reason != Complaint && r.doubtful(&v, q, &scan, listed != nil) {
 		v.certainty = Possible
 	}
@@ -238,7 +247,10 @@ func (r *Rules) scan(text string, hits []candidate) scanned {
 		}
 		switch t.kind {
 		case ruleTarget:
-			c := candidate{rule: &r.rules[t.index], start: start, end: end}
+			c := candidate{rule: &r.rules[t.index], index: t.index, start: start, end: end}
+			if t.item != nil {
+				c.bits = text[literal:end]
+			}
 			hits = append(hits, c)
 			if c.rule.Reason == Expired && len(s.wrappers) < maxOccurrences {
 				s.wrappers = append(s.wrappers, c)
@@ -300,7 +312,7 @@ func (r *Rules) choose(q question, s *scanned, provider string) (best, wrapper c
 		if rule.Provider != provider || !rule.allows(q) {
 			continue
 		}
-		if c := (candidate{rule: rule, tier: tierAtCode}); best.rule == nil || c.beats(best) {
+		if c := (candidate{rule: rule, index: i, tier: tierAtCode}); best.rule == nil || c.beats(best) {
 			best = c
 		}
 	}

@@ -3,6 +3,7 @@ package bounce
 import (
 	_ "embed"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/rebound-mail/rebound/internal/stanza"
@@ -120,8 +121,16 @@ func (r *Rules) mentions(text string, hits []listHit) []Mention {
 	ips := findIPs(text)
 	out := r.listMentions(text, hits, ips, make([]Mention, 0, len(hits)+len(ips)+2))
 	for i := range out {
-		if out[i].Item == "" && out[i].Lists == "ip" && len(ips) > 0 {
-			out[i].Item = nearest(ips, out[i].Start).Value
+		switch list := &out[i]; {
+		case list.Item != "":
+		case list.Lists != "ip":
+			if list.Item = nameBefore(text[:list.Start]); list.Item == "" && list.Lists == "domain" && len(ips) > 0 {
+				list.Item = nearest(ips, list.Start).Value // some lists hold both
+			}
+		case len(ips) > 0:
+			list.Item = nearest(ips, list.Start).Value
+		default:
+			list.Item = nameInBrackets(text[:list.Start])
 		}
 	}
 	lists := len(out)
@@ -131,6 +140,45 @@ func (r *Rules) mentions(text string, hits []listHit) []Mention {
 		}
 	}
 	return appendURLs(out, text)
+}
+
+// coded adds the lists that a rule names: by its wording, or by the digits of a
+// code, "BL000101", of which the last stands for the first list.
+func (r *Rules) coded(mentions []Mention, c candidate) []Mention {
+	if c.rule == nil || len(c.rule.Lists)+len(c.rule.Bits) == 0 {
+		return mentions
+	}
+	names := slices.Clone(c.rule.Lists)
+	for i, name := range c.rule.Bits {
+		if at := len(c.bits) - 1 - i; at >= 0 && c.bits[at] == '1' {
+			names = append(names, name)
+		}
+	}
+	item := ""
+	if at := slices.IndexFunc(mentions, func(m Mention) bool { return m.Kind == MentionIP }); at >= 0 {
+		item = mentions[at].Value
+	}
+	var lists []Mention
+	for _, name := range names {
+		m := r.listCalled(name).mention(c.start, c.end)
+		if slices.ContainsFunc(mentions, func(other Mention) bool { return other.Name == m.Name || strings.HasPrefix(other.Name, m.Name+" ") }) {
+			continue
+		}
+		if m.Lists == "ip" {
+			m.Item = item
+		}
+		lists = append(lists, m)
+	}
+	return append(lists, mentions...)
+}
+
+// mention says that a list is named at a place.
+func (l *listRule) mention(start, end int) Mention {
+	m := Mention{Kind: MentionList, Value: l.zone, Name: l.name, Lists: l.kind, Start: start, End: end}
+	if m.Value == "" {
+		m.Value = l.name
+	}
+	return m
 }
 
 // nearest returns the last address before a place in the text, or the first
@@ -145,6 +193,40 @@ func nearest(ips []Mention, place int) Mention {
 	return best
 }
 
+// nameBefore returns the last host name in a text, which stands before the name of
+// a list of domains: that of "Sender address [news@shop.example] blocked using …".
+// The names of pages are none.
+func nameBefore(text string) string {
+	for end := len(text); end > 0; {
+		for end > 0 && !isWord(text[end-1]) {
+			end--
+		}
+		start := end
+		for start > 0 && (isWord(text[start-1]) || strings.IndexByte(".-_", text[start-1]) >= 0) {
+			start--
+		}
+		if name := strings.Trim(text[start:end], ".-_"); isHostName(name) && (start == 0 || text[start-1] != '/') {
+			return lower(name)
+		}
+		end = start
+	}
+	return ""
+}
+
+// nameInBrackets returns the name in "Client host [mail.shop.example]", which a
+// server writes in place of the address, or "".
+func nameInBrackets(text string) string {
+	at := indexFold(text, "client host [")
+	if at < 0 {
+		return ""
+	}
+	name, _, ok := strings.Cut(text[at+len("client host ["):], "]")
+	if !ok || !isHostName(name) {
+		return ""
+	}
+	return lower(name)
+}
+
 // listMentions adds the hits of one pass to out: of hits that overlap, the
 // longest; of several for one list, the one that names the item.
 func (r *Rules) listMentions(text string, hits []listHit, ips, out []Mention) []Mention {
@@ -152,11 +234,8 @@ func (r *Rules) listMentions(text string, hits []listHit, ips, out []Mention) []
 		if h.start > 0 && text[h.start-1] == '@' || coveredByLonger(hits, i) {
 			continue
 		}
-		l := &r.lists[h.index]
-		m := Mention{Kind: MentionList, Value: l.zone, Name: l.name, Item: h.item, Lists: l.kind, Start: h.start, End: h.end}
-		if m.Value == "" {
-			m.Value = l.name
-		}
+		m := r.lists[h.index].mention(h.start, h.end)
+		m.Item = h.item
 		if at := indexMention(out, m.Value); at < 0 {
 			if len(out) < maxMentions {
 				out = append(out, m)
@@ -229,6 +308,7 @@ var genericLeads = []struct {
 	sure bool // the wording itself speaks of a list
 }{
 	{"blocked using ", true},
+	{"is in an rbl on ", true},
 	{"black list at ", true},
 	{"blacklist at ", true},
 	{"listed at ", false},

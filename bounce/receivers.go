@@ -1,6 +1,7 @@
 package bounce
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/rebound-mail/rebound/internal/stanza"
@@ -55,6 +56,10 @@ func ProviderName(id string) string {
 		}
 	}
 	return ""
+}
+
+func (r *Rules) isReceiver(id string) bool {
+	return slices.ContainsFunc(r.receivers, func(known receiver) bool { return known.id == id })
 }
 
 // byHost returns the receiver that runs host, or "".

@@ -26,6 +26,8 @@ type Rule struct {
 	Replies  []int    // if any, the reply code must be one of these
 	Stages   []Stage  // if any, the reply must have come at one of these points
 
+	Lists      []string // block lists that the wording names, as lists.txt calls them
+	Bits       []string // of a marker that ends in {bits}: the list of each digit, the last digit first
 	Reason     Reason
 	Permanence Permanence // "" where the text does not say whether to try again
 	Meaning    string     // one sentence
@@ -207,6 +209,10 @@ func readRule(row stanza.Row) (Rule, error) {
 				}
 				r.Stages = append(r.Stages, Stage(word))
 			}
+		case "names":
+			r.Lists = append(r.Lists, f.Value)
+		case "bit":
+			r.Bits = append(r.Bits, f.Value)
 		case "reason":
 			r.Reason = Reason(f.Value)
 		case "permanence":
@@ -297,6 +303,13 @@ func compile(rules []Rule) (*Rules, error) {
 			return nil, fmt.Errorf("bounce: rule %s: %w", rule.ID, err)
 		}
 	}
+	for _, rule := range rules {
+		for _, name := range slices.Concat(rule.Lists, rule.Bits) {
+			if r.listCalled(name) == nil {
+				return nil, fmt.Errorf("bounce: rule %s: no list is called %q", rule.ID, name)
+			}
+		}
+	}
 	for i, rec := range r.receivers {
 		if err := add(receiverTarget, i, rec.texts, nil); err != nil {
 			return nil, err
@@ -309,6 +322,16 @@ func compile(rules []Rule) (*Rules, error) {
 	}
 	r.matcher = newMatcher(pats)
 	return r, nil
+}
+
+// listCalled returns the list of a name, or nil.
+func (r *Rules) listCalled(name string) *listRule {
+	for i := range r.lists {
+		if r.lists[i].name == name {
+			return &r.lists[i]
+		}
+	}
+	return nil
 }
 
 // anchor splits a regular expression into the literal with which it begins and

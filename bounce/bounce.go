@@ -77,6 +77,10 @@ type Report struct {
 	Original     *Original   `json:"original,omitempty"`
 	Complaint    *Abuse      `json:"feedback,omitempty"`
 	Receipt      *Receipt    `json:"mdn,omitempty"`
+	// Service is the sending service that reports, and ServiceID its own number of
+	// the mail, where the report is a webhook's.
+	Service   string `json:"service,omitempty"`
+	ServiceID string `json:"service_id,omitempty"`
 	// Omitted names what was left unread because it lies beyond a limit.
 	Omitted []string `json:"omitted,omitempty"`
 }
@@ -106,6 +110,7 @@ type Recipient struct {
 	RetryAfter      time.Duration // the wait that the reply asks for, where it states one
 	Quoted          string        // the whole text about this recipient, with the servers that quote each other
 	Legs            []Leg         // the receiver's own authentication verdicts
+	ServiceVerdict  string        // of the sending service, in its words; Reason does not rest on it alone where there is a reply
 }
 
 // An Original is what the report returns of the mail.

@@ -151,10 +151,12 @@ func (r *Rules) decide(q question) verdict {
 		v.byRule(best, text)
 	case tier == tierWeak && code.entry().reason.OfAddress() && !best.rule.Reason.OfAddress():
 		v.byRule(best, text) // the code blames the address, the text does not
-	case code != (Code{}) && !code.IsVague() && code.entry().reason != "" && code.entry().reason != Expired:
+	case code.Detail != 0 && code.tells():
 		v.byCode(code)
 	case tier <= tierWeak:
 		v.byRule(best, text)
+	case code.tells():
+		v.byCode(code)
 	case wrapper.rule != nil:
 		if v.byReplyCode(q); v.reason == ReasonUnknown {
 			v.byRule(wrapper, text)
@@ -175,6 +177,12 @@ func (r *Rules) decide(q question) verdict {
 	v.permanence = v.permanence.said(q.reply, text)
 	v.expired = wrapper.rule != nil || code.entry().reason == Expired || q.context.has(expiredWords)
 	return v
+}
+
+// tells reports whether a code by itself says why.
+func (c Code) tells() bool {
+	reason := c.entry().reason
+	return !c.IsVague() && reason != "" && reason != Expired
 }
 
 // atSender turns what is said of an address in answer to MAIL FROM: the address is

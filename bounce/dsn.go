@@ -22,6 +22,18 @@ func (g fieldGroup) get(name string) string {
 	return ""
 }
 
+// ofReport reports whether the group holds a field of RFC 3464, section 2.
+func (g fieldGroup) ofReport() bool {
+	for i := range g {
+		for _, name := range []string{"reporting-mta", "final-recipient", "original-recipient", "action"} {
+			if g[i].is(name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 const (
 	maxFolds       = 500 // lines of one field; a reply of a hundred is long
 	maxGroupFields = 64  // of one recipient; RFC 3464 knows ten
@@ -232,9 +244,13 @@ func (rd *reader) explain(rec *Recipient, g fieldGroup, blocks blockSet, text st
 			rec.OriginalAddress, rec.FinalAddress = rec.Address, b.address
 		}
 	}
+	comment := statusComment(g.get("status"))
 	human := blocks.of(rec.FinalAddress, rec.Address, rec.OriginalAddress)
 	if human == "" && len(rd.machine) <= 2 {
 		human = text
+	}
+	if comment != "" && !telling(diagnostic) && !telling(human) {
+		diagnostic = strings.TrimSpace(diagnostic + " " + comment)
 	}
 	quoted := diagnostic
 	if !telling(diagnostic) && human != "" {
@@ -257,6 +273,16 @@ func (rd *reader) explain(rec *Recipient, g fieldGroup, blocks blockSet, text st
 		rec.Because = Decision{Rule: "exit:" + exit, Source: "sysexits.h", Says: "The program that delivers mail on the receiving system ended with the exit status " + exit + "."}
 		rec.conclude("")
 	}
+}
+
+// statusComment returns what stands in parentheses behind the code of a Status
+// field: "4.0.0 (mx.example: host name lookup failure)".
+func statusComment(field string) string {
+	_, comment, ok := strings.Cut(field, "(")
+	if !ok || !telling(comment) {
+		return ""
+	}
+	return strings.TrimSuffix(strings.TrimSpace(comment), ")")
 }
 
 // exitReasons are the meanings of the exit statuses of sysexits.h, which Sendmail
@@ -345,11 +371,8 @@ func address(field string) string {
 	} else if strings.Contains(rest, "+") {
 		rest = undoXtext(rest)
 	}
-	if !strings.Contains(rest, "@") {
-		if kind == "" || lower(kind) != "rfc822" {
-			return ""
-		}
-		return rest
+	if !strings.Contains(rest, "@") && kind == "" {
+		return ""
 	}
 	return strings.ToValidUTF8(rest, "\uFFFD")
 }

@@ -77,46 +77,53 @@ func readAbuse(b []byte) *Abuse {
 	return a
 }
 
-// complaint turns a feedback report into its recipients.
-func (rd *reader) complaint() {
-	rd.rep.Kind = Feedback
-	a := rd.rep.Complaint
-	for _, address := range a.OriginalRcptTo {
-		rd.addComplaint(address)
+// hotmailComplaint reads the complaints of Microsoft's Junk Mail Reporting
+// Program: the mail itself, attached, with the recipient in a field of its own.
+func (rd *reader) hotmailComplaint() bool {
+	ip, ok := strings.CutPrefix(lower(rd.rep.Subject), "complaint about message from ")
+	if !ok || rd.nested == nil {
+		return false
 	}
+	rd.rep.Complaint = &Abuse{Type: "abuse"}
+	rd.rep.Complaint.SourceIP, _ = netip.ParseAddr(strings.TrimSpace(ip))
+	if to := rd.nested.header.get("x-hmxmroriginalrecipient"); strings.Contains(to, "@") {
+		rd.rep.Complaint.OriginalRcptTo = []string{strings.Trim(to, "<> ")}
+	}
+	return true
+}
+
+// complained returns the addresses that a complaint is about. A variable envelope
+// return path holds the one that the receiver redacts:
+// b+n=receiver.example@shop.example.
+func (rep *Report) complained() []string {
+	a, o := rep.Complaint, rep.Original
 	if len(a.OriginalRcptTo) > 0 {
-		return
+		return a.OriginalRcptTo
 	}
-	// A variable envelope return path holds the address that the receiver
-	// redacts: b+n=receiver.example@shop.example.
-	for _, from := range append([]string{a.OriginalMailFrom}, returnPath(rd.rep.Original)) {
-		if address := verpAddress(from); address != "" {
-			rd.addComplaint(address)
-			return
-		}
+	if address := verpAddress(a.OriginalMailFrom); address != "" {
+		return []string{address}
 	}
-	if o := rd.rep.Original; o != nil && o.To != "" && !strings.Contains(o.To, "redacted") {
-		rd.addComplaint(o.To)
+	switch {
+	case o == nil:
+	case verpAddress(o.ReturnPath) != "":
+		return []string{verpAddress(o.ReturnPath)}
+	case o.To != "" && !strings.Contains(o.To, "redacted"):
+		return []string{o.To}
 	}
+	return nil
 }
 
-func returnPath(o *Original) string {
-	if o == nil {
-		return ""
-	}
-	return o.ReturnPath
-}
-
-func (rd *reader) addComplaint(address string) {
+// complaint is the recipient who complained.
+func (rep *Report) complaint(address string) Recipient {
 	rec := Recipient{Address: address, Action: Delivered, Reason: Complaint, Category: Complaint.Category(), Response: Complaint.Response(), Permanence: NoFailure, Suppress: true, Certainty: Certain}
-	rec.Because = Decision{Rule: "container", Text: "Feedback-Type: " + rd.rep.Complaint.Type, Source: "RFC 5965, section 3.1", Says: "The recipient reported the mail as unwanted."}
-	if t := rd.rep.Complaint.Type; t != "abuse" && t != "opt-out" && t != "" {
+	rec.Because = Decision{Rule: "container", Text: "Feedback-Type: " + rep.Complaint.Type, Source: "RFC 5965, section 3.1", Says: "The recipient reported the mail as unwanted."}
+	if t := rep.Complaint.Type; t != "abuse" && t != "opt-out" && t != "" {
 		// RFC 6591 reports failed authentication so, mostly of forged mail; fraud and
 		// virus reports too are no wish of the recipient's.
 		rec.Suppress, rec.Response = false, Ignore
 		rec.Because.Says = "The receiver sends a feedback report of type " + t + "; the recipient asked for nothing."
 	}
-	rd.rep.Recipients = append(rd.rep.Recipients, rec)
+	return rec
 }
 
 // Receipt is a message disposition notification (RFC 8098): what became of a mail
@@ -154,10 +161,18 @@ func readReceipt(b []byte) *Receipt {
 	return r
 }
 
-// receipt reports a disposition notification: the mail arrived.
-func (rd *reader) receipt() {
-	rd.rep.Kind = ReadReceipt
+// receipt reports a disposition notification: the mail arrived. Dovecot's delivery
+// agent, though, refuses mail with one, and says why in the text.
+func (rd *reader) receipt(text string) {
 	r := rd.rep.Receipt
+	if containsFold(rd.top.header.get("auto-submitted"), "(rejected)") {
+		rec := Recipient{Address: r.FinalRecipient, Action: Failed}
+		_, why, _ := strings.Cut(text, "rejected:")
+		rd.rules.judge(&rec, why, text)
+		rd.rep.Kind, rd.rep.Recipients = Failure, append(rd.rep.Recipients, rec)
+		return
+	}
+	rd.rep.Kind = ReadReceipt
 	rd.arrived(Receipted, r.FinalRecipient, "Disposition: "+r.Disposition, "RFC 8098, section 3.2.6", "The message tells what the recipient's program did with the mail: it arrived.")
 }
 

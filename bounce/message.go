@@ -3,6 +3,7 @@ package bounce
 import (
 	"bytes"
 	"net/mail"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -29,6 +30,13 @@ func (r *Rules) ParseBytes(message []byte) *Report {
 		rd.walk.omit("what lies beyond 32 MiB")
 	}
 	rd.walk.eol = lineEnd(message)
+	for len(message) > 0 {
+		line, rest := rd.walk.cutLine(message)
+		if len(bytes.TrimSpace(line)) > 0 {
+			break
+		}
+		message = rest // blank lines before the header
+	}
 	top := rd.walk.read(message, 0)
 	rd.read(&top)
 	rd.rep.Omitted = rd.walk.omitted
@@ -67,12 +75,13 @@ func (rd *reader) read(top *part) {
 		rd.machine = plainFields(text)
 	}
 	switch {
-	case rd.rep.Complaint != nil:
-		rd.complaint()
+	case rd.rep.Complaint != nil || rd.hotmailComplaint():
+		rd.rep.Complain()
 	case rd.rep.Receipt != nil:
-		rd.receipt()
+		rd.receipt(text)
 	case rd.statusReport(text):
-	case rd.nested != nil && rd.nested.mediaType == "multipart/report" && rd.inner():
+	case rd.sesEvent(text):
+	case rd.nested != nil && rd.nested.mediaType == "multipart/report" && !h.has("list-id") && rd.inner():
 	case isAbsence(rd.rep.Subject) && isAutoReply(h, rd.rep.Subject):
 		rd.autoReply(text)
 	case isChallenge(rd.rep.Subject, text):
@@ -80,8 +89,15 @@ func (rd *reader) read(top *part) {
 	case isBounce() && rd.textReport(text):
 	case isAutoReply(h, rd.rep.Subject):
 		rd.autoReply(text)
-	case rd.nested != nil && rd.inner():
+	case rd.nested != nil && !h.has("list-id") && rd.inner():
+	case isReport(top) && isBounce():
+		rd.rep.Kind = Failure // of whom, it does not say
 	}
+}
+
+// isReport knows a report on delivery by its type (RFC 6522, section 3).
+func isReport(p *part) bool {
+	return p.mediaType == "multipart/report" && strings.EqualFold(p.params["report-type"], "delivery-status")
 }
 
 // readDate reads a Date field, or returns the zero time. The first layout is that
@@ -128,7 +144,12 @@ func (rd *reader) collect(p *part) {
 	}
 	switch p.mediaType {
 	case "message/delivery-status", "message/global-delivery-status":
-		rd.machine = append(rd.machine, readGroups(rd.walk.decode(p, maxMachine))...)
+		groups := readGroups(rd.walk.decode(p, maxMachine))
+		if !slices.ContainsFunc(groups, fieldGroup.ofReport) {
+			rd.say(p) // the human part under a wrong type
+			return
+		}
+		rd.machine = append(rd.machine, groups...)
 	case "message/feedback-report":
 		rd.rep.Complaint = readAbuse(rd.walk.decode(p, maxHuman))
 	case "message/disposition-notification", "message/global-disposition-notification":
@@ -150,10 +171,15 @@ func (rd *reader) collect(p *part) {
 		if !strings.HasPrefix(p.mediaType, "text/") && !strings.HasPrefix(p.mediaType, "multipart/") {
 			return
 		}
-		if rd.human.Len() < maxHuman {
-			rd.human.WriteString(rd.walk.text(p, maxHuman))
-			rd.human.WriteString("\n\n")
-		}
+		rd.say(p)
+	}
+}
+
+// say takes a part into the text for people.
+func (rd *reader) say(p *part) {
+	if rd.human.Len() < maxHuman {
+		rd.human.WriteString(rd.walk.text(p, maxHuman))
+		rd.human.WriteString("\n\n")
 	}
 }
 
@@ -207,27 +233,36 @@ func isChallenge(subject, text string) bool {
 // really send.
 func isAutoReply(h header, subject string) bool {
 	auto := lower(h.get("auto-submitted"))
-	if strings.HasPrefix(auto, "auto-replied") || strings.HasPrefix(auto, "auto-generated") && h.get("in-reply-to") != "" {
+	if strings.HasPrefix(auto, "auto-replied") || strings.HasPrefix(auto, "auto-generated") && (h.has("in-reply-to") || isForward(lower(subject))) {
 		return true
 	}
-	for _, name := range []string{"x-autoreply", "x-autorespond", "x-autoreply-from", "x-auto-response-from", "x-autoresponder"} {
+	for _, name := range []string{"x-autoreply", "x-autorespond", "x-autoreply-from", "x-auto-response-from", "x-autoresponder", "x-vacation", "x-mail-autoreply"} {
 		if h.has(name) {
 			return true
 		}
 	}
-	if p := lower(h.get("precedence")); p == "auto_reply" || p == "auto-reply" {
+	precedence := lower(h.get("precedence"))
+	if precedence == "auto_reply" || precedence == "auto-reply" {
 		return true
 	}
-	return isAbsence(subject)
+	fromNobody := h.get("return-path") == "<>" && (precedence == "bulk" || precedence == "junk")
+	return isAbsence(subject) || fromNobody && !isRobot(addressIn(h.get("from")))
 }
 
-// absences begin the subjects of automatic replies.
-var absences = []string{"out of office", "auto:", "automatic reply", "auto reply", "autoreply", "auto-reply", "vacation", "abwesen", "automatische antwort", "réponse automatique", "respuesta automática", "risposta automatica"}
+// absences are in the subjects of automatic replies.
+var absences = []string{
+	"out of office", "out of the office", "automatic reply", "automatic response", "auto reply", "autoreply", "auto-reply", "autoresponder", "vacation", "abwesen", "automatische antwort", "nicht im büro", "réponse automatique", "absence du bureau",
+	"respuesta automática", "fuera de la oficina", "risposta automatica", "fuori ufficio", "resposta automática", "automatisch antwoord", "afwezig", "automatyczna odpowied", "autosvar", "automatiskt svar", "automatisk svar", "automaattinen vastaus", "automatická odpov", "automatiska atbilde",
+	"автоответ", "автоматический ответ", "自动回复", "自動回覆", "自動応答", "자동 회신", "자동 응답",
+}
 
 func isAbsence(subject string) bool {
-	low := lower(subject)
+	low := strings.ToLower(subject)
+	if strings.HasPrefix(low, "auto:") {
+		return true
+	}
 	for _, mark := range absences {
-		if strings.HasPrefix(low, mark) || strings.Contains(low, "("+mark) {
+		if strings.Contains(low, mark) {
 			return true
 		}
 	}

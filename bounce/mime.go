@@ -139,7 +139,7 @@ func (w *walker) readHeader(b []byte) (header, []byte) {
 		folds  int  // lines that continue the last field
 		beyond bool // the last field is one beyond the limit
 	)
-	for first := true; len(b) > 0; first = false {
+	for len(b) > 0 {
 		line, rest := w.cutLine(b)
 		if len(line) == 0 {
 			return h, rest
@@ -160,7 +160,7 @@ func (w *walker) readHeader(b []byte) (header, []byte) {
 		colon := bytes.IndexByte(line, ':')
 		name := bytes.TrimRight(line[:max(colon, 0)], " \t")
 		if colon <= 0 || bytes.ContainsAny(name, " \t") {
-			if first && (bytes.HasPrefix(line, []byte("From ")) || bytes.HasPrefix(line, []byte(">From "))) {
+			if len(h) == 0 && (bytes.HasPrefix(line, []byte("From ")) || bytes.HasPrefix(line, []byte(">From "))) {
 				b = rest
 				continue
 			}

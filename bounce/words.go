@@ -18,6 +18,7 @@ const (
 	replyWords                         // it asks for an answer
 	serverWords                        // with them a report opens, and no letter
 	retryWords                         // trying again is spoken of
+	quoteMarks                         // a person quotes or forwards
 	finalWords                         // trying again is said to be in vain
 	stageWords                         // they name a command of the dialogue
 )
@@ -57,7 +58,7 @@ var wordLists = []struct {
 		"please confirm your message", "please confirm delivery", "confirm that you are a real person", "challenge/response", "challenge-response",
 		"this is a one-time automated message", "requires verification", "verify that you are not a spammer", "complete this verification", "awaiting your verification",
 		"your message is being held until", "message will be delivered once you", "confirm your mail by replying", "sender verification required", "add yourself to my guest list",
-		"link below to confirm that you sent", "boxbe", "spamarrest", "spam arrest", "temporarily held because", "to release your message", "you only need to confirm once", "antispam uol",
+		"link below to confirm that you sent", "boxbe", "spamarrest", "spam arrest", "temporarily held because", "to release your message", "you only need to confirm once", "antispam uol", "protected by bluebottle", "to have your address added to the recipient's allowed", "to ensure delivery of your email",
 	}},
 	{serverWords, []string{
 		"non-delivery report", "delivery status notification", "this is the mail system at host", "this is the qmail-send program", "this message was created automatically by mail delivery", "delivery to the following recipient", "permanent fatal errors", "transient non-fatal errors",
@@ -66,6 +67,9 @@ var wordLists = []struct {
 		"failed addresses follow", "did not reach the following recipient", "the following recipient", "was undeliverable to the following", "delivery failure notification",
 	}},
 	{retryWords, []string{"again", "retry", "retries", "retried", "temporar", "later", "defer", "wait", "greylist", "graylist", "try after", "moment", "queue", "delay", "for now", "until", "timeout", "timed out", "transient"}},
+	{quoteMarks, []string{
+		"forwarded message", "begin forwarded", "weitergeleitete nachricht", "ursprüngliche nachricht", "-----original message", "message transféré", "message transmis", "mensaje reenviado", "messaggio inoltrato", "doorgestuurd bericht", "пересылаемое сообщение", " wrote:", " schrieb:", " a écrit", " escribió:", " ha scritto:",
+	}},
 	{finalWords, []string{"permanent", "will not succeed", "do not retry", "don't retry", "not try again", "never"}},
 	{replyWords, []string{"reply to this", "replying to this", "simply reply", "just reply"}},
 	{verifyWords, []string{

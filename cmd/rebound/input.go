@@ -114,16 +114,32 @@ func whole(name string, raw []byte, err error) message {
 	return message{name: name, raw: raw, err: err}
 }
 
+// maxLead bounds what may stand before the first header field: blank lines, and
+// lines "From " and ">From " of mailbox files.
+const maxLead = 4 << 10
+
 func beginsWithField(raw []byte) bool {
-	if bytes.HasPrefix(raw, []byte("From ")) {
-		end := bytes.IndexAny(raw, "\r\n")
-		raw = bytes.TrimLeft(raw[max(end, 0):], "\r\n")
+	for rest := raw[:min(len(raw), maxLead)]; len(rest) > 0; {
+		end := bytes.IndexAny(rest, "\r\n")
+		if end < 0 {
+			end = len(rest)
+		}
+		line := bytes.TrimSpace(rest[:end])
+		rest = rest[min(end+1, len(rest)):]
+		if len(line) == 0 || bytes.HasPrefix(line, []byte("From ")) || bytes.HasPrefix(line, []byte(">From ")) {
+			continue
+		}
+		return isField(line)
 	}
-	field, _, ok := bytes.Cut(raw[:min(len(raw), 1000)], []byte(":"))
-	if !ok || len(field) == 0 {
+	return false
+}
+
+func isField(line []byte) bool {
+	name, _, ok := bytes.Cut(line, []byte(":"))
+	if !ok || len(name) == 0 {
 		return false
 	}
-	for _, c := range bytes.TrimRight(field, " \t") {
+	for _, c := range bytes.TrimRight(name, " \t") {
 		if c <= ' ' || c >= 0x7f {
 			return false
 		}

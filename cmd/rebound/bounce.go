@@ -16,7 +16,7 @@ import (
 func (a *app) bounceCommand() *cli.Command {
 	return &cli.Command{
 		Name: "bounce", Usage: "read bounces and say why each recipient was refused; asks no network", ArgsUsage: "FILE…",
-		Description: "FILE is a message, an mbox, a Maildir, or - for standard input.\n\n   rebound bounce -json bounces.mbox\n   rebound bounce -reply '550 5.1.1 no such user'",
+		Description: "FILE is a message, several one behind the other, an mbox, a Maildir, or - for standard input. From the second message of a file on, its name is FILE#2 …\n\n   rebound bounce -json bounces.mbox\n   rebound bounce -reply '550 5.1.1 no such user'",
 		Flags:       append(outputFlags(), &cli.StringFlag{Name: "reply", Usage: "read `TEXT`, an SMTP reply, in place of files"}),
 		Action:      a.bounce,
 	}

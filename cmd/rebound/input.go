@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"sort"
 	"strings"
 
@@ -96,11 +97,75 @@ func readStream(name string, r io.Reader, yield func(message) error) error {
 		}
 		return yield(message{name: name, err: err})
 	}
-	if string(head) != "From " {
-		raw, err := io.ReadAll(io.LimitReader(in, bounce.MaxSize+1))
-		return yield(whole(name, raw, err))
+	if string(head) == "From " {
+		return readMbox(name, in, yield)
 	}
-	return readMbox(name, in, yield)
+	raw, err := io.ReadAll(io.LimitReader(in, bounce.MaxSize+1))
+	if err != nil {
+		return yield(message{name: name, err: err})
+	}
+	for count := 1; ; count++ {
+		one, rest := cutMessage(raw)
+		if err := yield(whole(numbered(name, count), one, nil)); err != nil || len(rest) == 0 {
+			return err
+		}
+		raw = rest
+	}
+}
+
+// numbered names a message of a file: from the second on, with its number.
+func numbered(name string, count int) string {
+	if count == 1 {
+		return name
+	}
+	return fmt.Sprintf("%s#%d", name, count)
+}
+
+// boundaryOf finds the boundary of a multipart message in its header.
+var boundaryOf = regexp.MustCompile(`(?i)^Content-Type:[^:]*?boundary="?([^"\r\n;]+)`)
+
+// firstFields are those with which a message begins in a mailbox.
+var firstFields = [][]byte{[]byte("Return-Path:"), []byte("Received:"), []byte("Delivered-To:"), []byte("X-Original-To:"), []byte("From:")}
+
+// cutMessage cuts messages that were written one behind the other without any line
+// between: the first ends where its closing delimiter is followed by blank lines
+// and one of the fields with which a message begins. What has no delimiter is one
+// message.
+func cutMessage(raw []byte) (one, rest []byte) {
+	end := bytes.Index(raw, []byte("\n\n"))
+	if crlf := bytes.Index(raw, []byte("\r\n\r\n")); crlf >= 0 && (end < 0 || crlf < end) {
+		end = crlf
+	}
+	if end < 0 {
+		return raw, nil
+	}
+	var boundary []byte
+	for at := 0; at >= 0 && at < end && boundary == nil; {
+		if m := boundaryOf.FindSubmatch(raw[at:end]); m != nil {
+			boundary = bytes.TrimSpace(m[1])
+		}
+		next := bytes.IndexByte(raw[at:end], '\n')
+		if next < 0 {
+			break
+		}
+		at += next + 1
+	}
+	if len(boundary) == 0 {
+		return raw, nil
+	}
+	closing := []byte("\n--" + string(boundary) + "--")
+	at := bytes.Index(raw[end:], closing)
+	if at < 0 {
+		return raw, nil
+	}
+	at += end + len(closing)
+	tail := bytes.TrimLeft(raw[at:], "\r\n")
+	for _, field := range firstFields {
+		if len(tail) < len(raw)-at && bytes.HasPrefix(tail, field) {
+			return raw[:at+1], tail
+		}
+	}
+	return raw, nil
 }
 
 // whole checks that a text is a mail at all: it begins with a header field.
@@ -159,8 +224,7 @@ func isFromLine(line []byte) bool {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-// readMbox splits at lines "From " that follow a blank line (RFC 4155). The
-// first message keeps the file's name when it is the only one.
+// readMbox splits at lines "From " that follow a blank line (RFC 4155).
 func readMbox(name string, in *bufio.Reader, yield func(message) error) error {
 	var (
 		current []byte
@@ -168,20 +232,17 @@ func readMbox(name string, in *bufio.Reader, yield func(message) error) error {
 		blank   = true
 		start   = true
 	)
-	emit := func(last bool) error {
+	emit := func() error {
 		count++
-		m := whole(fmt.Sprintf("%s#%d", name, count), current, nil)
+		m := whole(numbered(name, count), current, nil)
 		current = nil
-		if last && count == 1 {
-			m.name = name
-		}
 		return yield(m)
 	}
 	for {
 		line, err := in.ReadSlice('\n')
 		if len(line) > 0 {
 			if start && blank && isFromLine(line) && len(current) > 0 {
-				if err := emit(false); err != nil {
+				if err := emit(); err != nil {
 					return err
 				}
 			}
@@ -196,7 +257,7 @@ func readMbox(name string, in *bufio.Reader, yield func(message) error) error {
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull):
 		case errors.Is(err, io.EOF):
-			return emit(true)
+			return emit()
 		case err != nil:
 			return yield(message{name: name, err: err})
 		}

@@ -30,6 +30,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net/netip"
 	"strings"
 	"time"
 )
@@ -108,6 +109,7 @@ type Recipient struct {
 	Certainty       Certainty     // how sure it is
 	RetryUntil      time.Time     // when the sending server gives up (Will-Retry-Until)
 	RetryAfter      time.Duration // the wait that the reply asks for, where it states one
+	RetryAt         time.Time     // the time that the reply names for the next try
 	Quoted          string        // the whole text about this recipient, with the servers that quote each other
 	Legs            []Leg         // the receiver's own authentication verdicts
 	ServiceVerdict  string        // of the sending service, in its words; Reason does not rest on it alone where there is a reply
@@ -115,19 +117,26 @@ type Recipient struct {
 
 // An Original is what the report returns of the mail.
 type Original struct {
-	MessageID  string     `json:"message_id,omitempty"`
-	From       string     `json:"from,omitempty"`
-	ReturnPath string     `json:"return_path,omitempty"`
-	To         string     `json:"to,omitempty"`
-	Subject    string     `json:"subject,omitempty"`
-	Date       string     `json:"date,omitempty"`
-	ListID     string     `json:"list_id,omitempty"`
-	FeedbackID string     `json:"feedback_id,omitempty"`
-	Bulk       bool       `json:"bulk,omitempty"` // List-*, Feedback-ID or Precedence fields say that it went to many
-	DKIM       []Selector `json:"dkim,omitempty"`
-	Received   []string   `json:"received,omitempty"` // the latest first
-	HasBody    bool       `json:"-"`
-	Raw        []byte     `json:"-"` // as returned
+	MessageID  string `json:"message_id,omitempty"`
+	From       string `json:"from,omitempty"`
+	ReturnPath string `json:"return_path,omitempty"`
+	To         string `json:"to,omitempty"`
+	Subject    string `json:"subject,omitempty"`
+	Date       string `json:"date,omitempty"`
+	ListID     string `json:"list_id,omitempty"`
+	// ListFields are the List-* fields (RFC 2369, RFC 8058), by their names in lower
+	// case.
+	ListFields map[string]string `json:"list_fields,omitempty"`
+	FeedbackID string            `json:"feedback_id,omitempty"`
+	Bulk       bool              `json:"bulk,omitempty"` // List-*, Feedback-ID or Precedence fields say that it went to many
+	DKIM       []Selector        `json:"dkim,omitempty"`
+	Received   []string          `json:"received,omitempty"` // the latest first
+	// SendingIP is the address from which the receiver took the mail: where the
+	// receiver itself writes the report, that of its own Received field; where a
+	// sending service does, the one it names.
+	SendingIP netip.Addr `json:"sending_ip,omitzero"`
+	HasBody   bool       `json:"-"`
+	Raw       []byte     `json:"-"` // as returned
 }
 
 // A Selector is where the key of a DKIM signature stands.

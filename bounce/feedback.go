@@ -92,6 +92,21 @@ func (rd *reader) hotmailComplaint() bool {
 	return true
 }
 
+// Complained reports a complaint of which the original mail may be known: its
+// recipients are those that the complaint names, else what the mail tells.
+func Complained(a Abuse, original *Original) *Report {
+	rep := &Report{Complaint: &a, Original: original}
+	rep.complain()
+	return rep
+}
+
+func (rep *Report) complain() {
+	rep.Kind = Feedback
+	for _, address := range rep.complained() {
+		rep.Recipients = append(rep.Recipients, rep.complaint(address))
+	}
+}
+
 // complained returns the addresses that a complaint is about. A variable envelope
 // return path holds the one that the receiver redacts:
 // b+n=receiver.example@shop.example.

@@ -3,6 +3,7 @@ package bounce
 import (
 	"bytes"
 	"net/mail"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -39,6 +40,9 @@ func (r *Rules) ParseBytes(message []byte) *Report {
 	}
 	top := rd.walk.read(message, 0)
 	rd.read(&top)
+	if o := rd.rep.Original; o != nil && !o.SendingIP.IsValid() {
+		o.SendingIP = rd.rep.sendingIP()
+	}
 	rd.rep.Omitted = rd.walk.omitted
 	return rd.rep
 }
@@ -76,7 +80,7 @@ func (rd *reader) read(top *part) {
 	}
 	switch {
 	case rd.rep.Complaint != nil || rd.hotmailComplaint():
-		rd.rep.Complain()
+		rd.rep.complain()
 	case rd.rep.Receipt != nil:
 		rd.receipt(text)
 	case rd.statusReport(text):
@@ -269,6 +273,35 @@ func isAbsence(subject string) bool {
 	return false
 }
 
+// maxListFields is more than RFC 2369 and its successors know.
+const maxListFields = 16
+
+// sendingIP reads the newest Received field of the returned mail where the
+// receiver itself wrote it: when it reports under the recipient's domain and names
+// no server beyond. Else that field tells of a client that handed the mail in, not
+// of the server that sent it.
+func (rep *Report) sendingIP() netip.Addr {
+	o, reporter := rep.Original, lower(rep.ReportingMTA)
+	if o == nil || len(o.Received) == 0 || len(rep.Recipients) == 0 || rep.Recipients[0].RemoteMTA != "" || !isHostName(reporter) {
+		return netip.Addr{}
+	}
+	_, domain, _ := strings.Cut(lower(rep.Recipients[0].Address), "@")
+	if domain == "" || reporter != domain && !strings.HasSuffix(reporter, "."+domain) {
+		return netip.Addr{}
+	}
+	from, by, ok := strings.Cut(o.Received[0], " by ")
+	if !ok || !hasPrefixFold(by, reporter) {
+		return netip.Addr{}
+	}
+	_, inside, _ := strings.Cut(from, "[")
+	literal, _, ok := strings.Cut(inside, "]")
+	addr, err := netip.ParseAddr(strings.TrimPrefix(literal, "IPv6:"))
+	if !ok || err != nil || addr.IsPrivate() || !usefulAddr(addr) {
+		return netip.Addr{}
+	}
+	return addr.Unmap()
+}
+
 // readOriginal reads the header of the returned mail.
 func readOriginal(p *part) *Original {
 	h := p.header
@@ -283,6 +316,16 @@ func readOriginal(p *part) *Original {
 		FeedbackID: h.get("feedback-id"),
 		Received:   h.all("received"),
 		HasBody:    len(bytes.TrimSpace(p.body)) > 0 || len(p.children) > 0,
+	}
+	for i := range h {
+		if hasPrefixFold(h[i].name, "list-") {
+			if o.ListFields == nil {
+				o.ListFields = map[string]string{}
+			}
+			if name := lower(string(h[i].name)); o.ListFields[name] == "" && len(o.ListFields) < maxListFields {
+				o.ListFields[name] = h[i].value(' ')
+			}
+		}
 	}
 	o.Bulk = o.ListID != "" || o.FeedbackID != "" || h.get("list-unsubscribe") != "" || lower(h.get("precedence")) == "bulk" || lower(h.get("precedence")) == "list"
 	for _, sig := range h.all("dkim-signature") {

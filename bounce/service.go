@@ -58,7 +58,7 @@ func (r *Rules) ParseSES(payload []byte) (*Report, error) {
 		for _, in := range capped(rep, c.Recipients) {
 			rep.Complaint.OriginalRcptTo = append(rep.Complaint.OriginalRcptTo, in.Address)
 		}
-		rep.Complain()
+		rep.complain()
 	case e.Delivery != nil:
 		rep.Kind, rep.ReportingMTA, rep.Date = Success, typed(e.Delivery.ReportingMTA), isoTime(e.Delivery.Timestamp)
 		for _, address := range capped(rep, e.Delivery.Recipients) {
@@ -96,15 +96,6 @@ func first(list []string) string {
 func isoTime(s string) time.Time {
 	t, _ := time.Parse(time.RFC3339, s)
 	return t
-}
-
-// Complain fills in the recipients of a report whose Complaint is set: those that
-// the complaint names, else what the returned mail tells.
-func (rep *Report) Complain() {
-	rep.Kind = Feedback
-	for _, address := range rep.complained() {
-		rep.Recipients = append(rep.Recipients, rep.complaint(address))
-	}
 }
 
 // sesEvent reads an SES event that SNS sent by mail, or returns false.

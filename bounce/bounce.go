@@ -243,7 +243,7 @@ func (r *Rules) judge(rec *Recipient, quoted, around string) {
 	rec.Legs = readLegs(rec.Reply.Text)
 	rec.conclude(v.permanence)
 	if rec.Permanence == Temporary {
-		rec.RetryAfter = retryAfter(rec.Reply.Text)
+		rec.RetryAfter, rec.RetryAt = retryAfter(rec.Reply.Text), retryAt(rec.Reply.Text)
 	}
 }
 

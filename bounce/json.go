@@ -35,6 +35,7 @@ type recipientJSON struct {
 	Certainty      Certainty  `json:"certainty,omitempty"`
 	RetryUntil     time.Time  `json:"retry_until,omitzero"`
 	RetryAfter     string     `json:"retry_after,omitempty"` // as time.Duration writes it: "5m0s"
+	RetryAt        time.Time  `json:"retry_at,omitzero"`
 	Quoted         string     `json:"quoted,omitempty"`
 	Legs           []Leg      `json:"legs,omitempty"`
 	ServiceVerdict string     `json:"service_verdict,omitempty"`
@@ -48,7 +49,7 @@ func (rec Recipient) MarshalJSON() ([]byte, error) {
 		Permanence: rec.Permanence, Response: rec.Response, Suppress: rec.Suppress, Provider: rec.Provider,
 		Lists: rec.named(MentionList), IPs: rec.named(MentionIP), Text: rec.Reply.Text, Enhanced: rec.Reply.Enhanced,
 		ReportedStatus: rec.ReportedStatus, Expired: rec.Expired, Stage: rec.Stage, RemoteMTA: rec.RemoteMTA,
-		Mentions: rec.Mentions, Because: rec.Because, Certainty: rec.Certainty, RetryUntil: rec.RetryUntil,
+		Mentions: rec.Mentions, Because: rec.Because, Certainty: rec.Certainty, RetryUntil: rec.RetryUntil, RetryAt: rec.RetryAt,
 		Legs: rec.Legs, ServiceVerdict: rec.ServiceVerdict,
 	}
 	if rec.RetryAfter > 0 {
@@ -105,7 +106,7 @@ func (rec *Recipient) UnmarshalJSON(b []byte) error {
 		Permanence: in.Permanence, Response: in.Response, Suppress: in.Suppress, Provider: in.Provider,
 		Reply: Reply{Text: in.Text, Enhanced: in.Enhanced}, ReportedStatus: in.ReportedStatus, Expired: in.Expired,
 		Stage: in.Stage, RemoteMTA: in.RemoteMTA, Mentions: in.Mentions, Because: in.Because,
-		Certainty: in.Certainty, RetryUntil: in.RetryUntil, Quoted: in.Quoted, Legs: in.Legs, ServiceVerdict: in.ServiceVerdict,
+		Certainty: in.Certainty, RetryUntil: in.RetryUntil, RetryAt: in.RetryAt, Quoted: in.Quoted, Legs: in.Legs, ServiceVerdict: in.ServiceVerdict,
 	}
 	rec.RetryAfter, _ = time.ParseDuration(in.RetryAfter)
 	rec.dropBadPlaces()

@@ -40,6 +40,7 @@ func (r *Rules) ParseBytes(message []byte) *Report {
 	}
 	top := rd.walk.read(message, 0)
 	rd.read(&top)
+	rd.mailed()
 	if o := rd.rep.Original; o != nil && !o.SendingIP.IsValid() {
 		o.SendingIP = rd.rep.sendingIP()
 	}
@@ -187,27 +188,51 @@ func (rd *reader) say(p *part) {
 	}
 }
 
-// verpAddress takes the recipient out of a variable envelope return path.
+// verpAddress takes the recipient out of a variable envelope return path:
+// bounces+anna=recipient.example@shop.example. The rewritten addresses of SRS and
+// BATV hold another one, or none.
 func verpAddress(from string) string {
 	local, _, ok := strings.Cut(from, "@")
 	if !ok {
 		return ""
+	}
+	for _, scheme := range []string{"srs0", "srs1", "prvs", "btv1", "msprvs"} {
+		if hasPrefixFold(local, scheme) {
+			return ""
+		}
 	}
 	equals := strings.LastIndexByte(local, '=')
 	if equals <= 0 || !isHostName(local[equals+1:]) {
 		return ""
 	}
 	name := local[:equals]
-	if at := strings.IndexAny(name, "+"); at >= 0 {
+	if at := strings.IndexByte(name, '+'); at >= 0 {
 		name = name[at+1:]
 	}
-	if at := strings.LastIndexByte(name, '-'); at >= 0 && strings.HasPrefix(name, "bounce") {
+	if at := strings.LastIndexByte(name, '-'); at >= 0 && hasPrefixFold(name, "bounce") {
 		name = name[at+1:]
 	}
 	if name == "" {
 		return ""
 	}
 	return name + "@" + local[equals+1:]
+}
+
+// mailed sets the address that was mailed from the return path to which the report
+// went, where that names another than the one recipient.
+func (rd *reader) mailed() {
+	if len(rd.rep.Recipients) != 1 || rd.rep.Kind != Failure && rd.rep.Kind != Delay {
+		return
+	}
+	rec := &rd.rep.Recipients[0]
+	address := verpAddress(addressIn(rd.top.header.get("to")))
+	switch {
+	case address == "" || strings.EqualFold(address, rec.Address) || rec.FinalAddress != "":
+	case rec.Address == "":
+		rec.Address = address
+	default:
+		rec.Address, rec.OriginalAddress, rec.FinalAddress = address, address, rec.Address
+	}
 }
 
 func (rd *reader) autoReply(text string) {

@@ -174,5 +174,32 @@ func transportReason(err error) (Reason, string) {
 	case errors.As(err, &op), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
 		return Network, "There was no connection to the server, or it broke."
 	}
+	text := err.Error()
+	for _, row := range transportTexts {
+		if strings.HasSuffix(text, row.end) || row.anywhere && strings.Contains(text, row.end) {
+			return row.reason, row.says
+		}
+	}
 	return "", ""
+}
+
+// transportTexts are what is left of an error that a client printed into another
+// one, as gomail does.
+var transportTexts = []struct {
+	end      string
+	anywhere bool
+	reason   Reason
+	says     string
+}{
+	{": no such host", false, DNSFailure, "The look-up of the host to connect to failed."},
+	{": server misbehaving", false, DNSFailure, "The look-up of the host to connect to failed."},
+	{"x509: ", true, TLS, "The TLS handshake failed."},
+	{"tls: ", true, TLS, "The TLS handshake failed."},
+	{": i/o timeout", false, Network, "The server did not answer in time."},
+	{"context deadline exceeded", false, Network, "The server did not answer in time."},
+	{": EOF", false, Network, "There was no connection to the server, or it broke."},
+	{": unexpected EOF", false, Network, "There was no connection to the server, or it broke."},
+	{": connection refused", false, Network, "There was no connection to the server, or it broke."},
+	{": connection reset by peer", false, Network, "There was no connection to the server, or it broke."},
+	{": broken pipe", false, Network, "There was no connection to the server, or it broke."},
 }

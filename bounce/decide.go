@@ -66,8 +66,8 @@ type question struct {
 // candidate is a rule that fires, with its place in the text.
 type candidate struct {
 	rule       *Rule
-	index      int // of the rule
-	tier       int
+	index      int32 // of the rule
+	tier       int32
 	start, end int
 	bits       string // what stood in place of {bits}
 }
@@ -87,7 +87,7 @@ func (c candidate) beats(other candidate) bool {
 // doubtful reports whether something in the text speaks against a fault of the
 // address: a doubtful word beside a generic phrase or a mere code, or beside any
 // wording a block list or another wording that blames the sender.
-func (r *Rules) doubtful(v *verdict, q question, s *scanned, listed bool) bool {
+func (r *Rules) doubtful(v *verdict, q question, hits []candidate, listed bool) bool {
 	if text := q.reply.Text; v.certainty != Certain {
 		said := wordsIn(text)
 		if said.has(doubtWords) || containsFold(text, "mailbox unavailable") && q.code().Subject != 1 {
@@ -99,7 +99,7 @@ func (r *Rules) doubtful(v *verdict, q question, s *scanned, listed bool) bool {
 	if listed {
 		return true
 	}
-	for _, c := range s.hits {
+	for _, c := range hits {
 		if c.start >= v.because.Start && c.end <= v.because.End || c.rule.Scope == Fallback || !c.rule.allows(q) || c.rule.Scope == AtReceiver && c.rule.Provider != v.provider {
 			continue
 		}
@@ -126,19 +126,19 @@ func (c candidate) overrules(list Mention) bool {
 func (r *Rules) decide(q question) verdict {
 	text := q.reply.Text
 	var few [16]candidate // on the stack
-	scan := r.scan(text, few[:0])
+	hits, scan := r.scan(text, few[:0])
 	provider := r.byHost(q.host)
 	if provider == "" {
 		provider = scan.provider
 	}
 	v := verdict{provider: provider, mentions: scan.mentions}
-	best, wrapper := r.choose(q, &scan, provider)
+	best, wrapper := r.choose(q, hits, scan.wrappers, provider)
 
 	code := q.code()
 	listed := listedMention(scan.mentions)
 	tier := tierNone
 	if best.rule != nil {
-		tier = best.tier
+		tier = int(best.tier)
 	}
 	switch {
 	case tier <= tierAtCode:
@@ -170,7 +170,7 @@ func (r *Rules) decide(q question) verdict {
 	if v.provider == "" && best.rule != nil && v.because.Rule == best.rule.ID && r.isReceiver(best.rule.Provider) {
 		v.provider = best.rule.Provider // a wording that only this receiver has
 	}
-	if v.reason.OfAddress() && v.reason != Complaint && r.doubtful(&v, q, &scan, listed != nil) {
+	if v.reason.OfAddress() && v.reason != Complaint && r.doubtful(&v, q, hits, listed != nil) {
 		v.certainty = Possible
 	}
 	v.atSender(q)
@@ -224,14 +224,14 @@ const maxOccurrences = 16
 
 // scanned is what one pass over a text finds.
 type scanned struct {
-	hits     []candidate // rules, conditions not yet checked
-	wrappers []candidate // those among them that say that time ran out
+	wrappers []candidate // the rules that fired and say that time ran out
 	provider string
 	mentions []Mention
 }
 
-// scan makes that pass; what it finds is added to hits.
-func (r *Rules) scan(text string, hits []candidate) scanned {
+// scan makes that pass; the rules that fire, their conditions not yet checked, are
+// added to hits.
+func (r *Rules) scan(text string, hits []candidate) ([]candidate, scanned) {
 	var (
 		s       scanned
 		few     [8]listHit
@@ -255,7 +255,7 @@ func (r *Rules) scan(text string, hits []candidate) scanned {
 		}
 		switch t.kind {
 		case ruleTarget:
-			c := candidate{rule: &r.rules[t.index], index: t.index, start: start, end: end}
+			c := candidate{rule: &r.rules[t.index], index: int32(t.index), start: start, end: end}
 			if t.item != nil {
 				c.bits = text[literal:end]
 			}
@@ -278,15 +278,15 @@ func (r *Rules) scan(text string, hits []candidate) scanned {
 		}
 		return true
 	})
-	s.hits, s.mentions = hits, r.mentions(text, lists)
-	return s
+	s.mentions = r.mentions(text, lists)
+	return hits, s
 }
 
 // choose returns the best rule, and apart from it the best one that only says
 // that time ran out: what stood in the way for days matters more.
-func (r *Rules) choose(q question, s *scanned, provider string) (best, wrapper candidate) {
-	for _, c := range s.hits {
-		if !c.rule.allows(q) || s.insideWrapper(c) {
+func (r *Rules) choose(q question, hits, wrappers []candidate, provider string) (best, wrapper candidate) {
+	for _, c := range hits {
+		if !c.rule.allows(q) || insideWrapper(wrappers, c) {
 			continue
 		}
 		switch {
@@ -320,7 +320,7 @@ func (r *Rules) choose(q question, s *scanned, provider string) (best, wrapper c
 		if rule.Provider != provider || !rule.allows(q) {
 			continue
 		}
-		if c := (candidate{rule: rule, index: i, tier: tierAtCode}); best.rule == nil || c.beats(best) {
+		if c := (candidate{rule: rule, index: int32(i), tier: tierAtCode}); best.rule == nil || c.beats(best) {
 			best = c
 		}
 	}
@@ -329,8 +329,8 @@ func (r *Rules) choose(q question, s *scanned, provider string) (best, wrapper c
 
 // insideWrapper reports whether a phrase is part of a longer one that says that
 // time ran out: the "timeout" of "retry timeout exceeded" is no reason.
-func (s *scanned) insideWrapper(c candidate) bool {
-	for _, w := range s.wrappers {
+func insideWrapper(wrappers []candidate, c candidate) bool {
+	for _, w := range wrappers {
 		if c.rule.Reason != Expired && w.start <= c.start && w.end >= c.end {
 			return true
 		}

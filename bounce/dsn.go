@@ -2,7 +2,6 @@ package bounce
 
 import (
 	"bytes"
-	"net/mail"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -211,9 +210,7 @@ func readRecipient(g fieldGroup) Recipient {
 	}
 	rec.ReportedStatus = statusField(g.get("status"))
 	rec.RemoteMTA = lower(strings.Trim(typed(g.get("remote-mta")), "[]<>. "))
-	if until, err := mail.ParseDate(g.get("will-retry-until")); err == nil {
-		rec.RetryUntil = until
-	}
+	rec.RetryUntil = readDate(g.get("will-retry-until"))
 	return rec
 }
 

@@ -17,10 +17,12 @@ type reader struct {
 	rep   *Report
 	top   *part
 
-	machine  []fieldGroup    // of the delivery-status parts
-	human    strings.Builder // the text parts above the returned mail
-	original *part           // the returned mail
-	nested   *part           // a message inside, which may be a report itself
+	machine  []fieldGroup // of the delivery-status parts
+	human    []string     // the text parts above the returned mail
+	size     int          // of them
+	said     survey       // of that text
+	original *part        // the returned mail
+	nested   *part        // a message inside, which may be a report itself
 }
 
 // ParseBytes is [ParseBytes] with these rules.
@@ -64,7 +66,8 @@ func (rd *reader) read(top *part) {
 	rd.rep.Subject = decodeWords(h.get("subject"))
 	rd.rep.Date = readDate(h.get("date"))
 	rd.collect(top)
-	text, returned := splitReturned(rd.human.String())
+	said, text, returned := surveyOf(strings.Join(rd.human, "\n\n"))
+	rd.said = said
 	if rd.original == nil && returned != "" {
 		// The text was decoded: its lines end with LF.
 		w := walker{eol: '\n', parts: rd.walk.parts}
@@ -89,7 +92,7 @@ func (rd *reader) read(top *part) {
 	case rd.nested != nil && rd.nested.mediaType == "multipart/report" && !h.has("list-id") && rd.inner():
 	case isAbsence(rd.rep.Subject) && isAutoReply(h, rd.rep.Subject):
 		rd.autoReply(text)
-	case isChallenge(rd.rep.Subject, text):
+	case rd.isChallenge(text):
 		rd.challenge(text)
 	case isBounce() && rd.textReport(text):
 	case isAutoReply(h, rd.rep.Subject):
@@ -108,6 +111,9 @@ func isReport(p *part) bool {
 // readDate reads a Date field, or returns the zero time. The first layout is that
 // of nearly every program; net/mail tries many.
 func readDate(field string) time.Time {
+	if field == "" {
+		return time.Time{}
+	}
 	if at := strings.IndexByte(field, '('); at > 0 {
 		field = field[:at]
 	}
@@ -141,7 +147,11 @@ func (rd *reader) inner() bool {
 
 // collect sorts the parts of a message by what they are.
 func (rd *reader) collect(p *part) {
+	before := rd.size
 	for i := range p.children {
+		if p.mediaType == "multipart/alternative" && p.children[i].mediaType == "text/html" && rd.size-before > minPlain {
+			continue // the same again (RFC 2046, section 5.1.4)
+		}
 		rd.collect(&p.children[i])
 	}
 	if len(p.children) > 0 {
@@ -180,11 +190,15 @@ func (rd *reader) collect(p *part) {
 	}
 }
 
+// minPlain is the length of a text that says something; a shorter one may send its
+// reader to the HTML beside it.
+const minPlain = 200
+
 // say takes a part into the text for people.
 func (rd *reader) say(p *part) {
-	if rd.human.Len() < maxHuman {
-		rd.human.WriteString(rd.walk.text(p, maxHuman))
-		rd.human.WriteString("\n\n")
+	if rd.size < maxHuman {
+		text := rd.walk.text(p, maxHuman)
+		rd.human, rd.size = append(rd.human, text), rd.size+len(text)
 	}
 }
 
@@ -251,11 +265,12 @@ func (rd *reader) challenge(text string) {
 
 // isChallenge asks for two phrases of a challenge and a link or a request to
 // reply; a subject alone proves nothing.
-func isChallenge(subject, text string) bool {
-	if countWords(text, challengeWords)+countWords(subject, challengeWords) < 2 {
-		return false
+func (rd *reader) isChallenge(text string) bool {
+	challenges := rd.said.challenges
+	if holds(rd.rep.Subject, challengeWords) {
+		challenges++
 	}
-	return strings.Contains(text, "http") || holds(text, replyWords)
+	return challenges > 1 && (rd.said.sets.has(replyWords) || strings.Contains(text, "http"))
 }
 
 // isAutoReply knows the fields of RFC 3834 and those that vacation programs

@@ -6,7 +6,6 @@ import (
 	"html"
 	"io"
 	"mime"
-	"mime/quotedprintable"
 	"net/mail"
 	"strings"
 
@@ -108,7 +107,8 @@ type part struct {
 type walker struct {
 	eol     byte // LF, or CR in a message without any
 	parts   int
-	depth   int // forwarded reports above this one
+	depth   int    // forwarded reports above this one
+	fields  header // of all parts so far, each a piece of it
 	omitted []string
 }
 
@@ -135,6 +135,7 @@ func (w *walker) cutLine(b []byte) (line, rest []byte) {
 // there.
 func (w *walker) readHeader(b []byte) (header, []byte) {
 	var (
+		start  = len(w.fields)
 		h      header
 		folds  int  // lines that continue the last field
 		beyond bool // the last field is one beyond the limit
@@ -170,10 +171,8 @@ func (w *walker) readHeader(b []byte) (header, []byte) {
 		if beyond {
 			w.omit("header fields beyond 2,000")
 		} else {
-			if h == nil {
-				h = make(header, 0, 32)
-			}
-			h = append(h, headerField{name, line[colon+1 : colon+1]})
+			w.fields = append(w.fields, headerField{name, line[colon+1 : colon+1]})
+			h = w.fields[start:len(w.fields):len(w.fields)]
 			w.fold(&h[len(h)-1], line[colon+1:], 0)
 		}
 		b = rest
@@ -201,6 +200,9 @@ func (w *walker) fold(f *headerField, line []byte, folds int) {
 
 // read reads one part and those inside it.
 func (w *walker) read(b []byte, depth int) part {
+	if w.fields == nil {
+		w.fields = make(header, 0, 64)
+	}
 	w.parts++
 	var p part
 	p.header, p.body = w.readHeader(b)
@@ -329,12 +331,7 @@ func (w *walker) decode(p *part, limit int) []byte {
 	case "base64":
 		b = decodeBase64(cut(b, limit*2))
 	case "quoted-printable":
-		r := quotedprintable.NewReader(bytes.NewReader(cut(b, limit*3)))
-		var out bytes.Buffer
-		// What is no quoted-printable is taken as it is.
-		if _, err := out.ReadFrom(r); err == nil {
-			b = out.Bytes()
-		}
+		b = decodeQuoted(cut(b, limit*3))
 	}
 	if len(b) > limit {
 		w.omit("the end of a long text")
@@ -344,6 +341,45 @@ func (w *walker) decode(p *part, limit int) []byte {
 }
 
 func cut[T string | []byte](b T, limit int) T { return b[:min(len(b), limit)] }
+
+// decodeQuoted undoes quoted-printable (RFC 2045, section 6.7) as far as it can be
+// undone: what is none stays, where mime/quotedprintable would give up.
+func decodeQuoted(b []byte) []byte {
+	out := make([]byte, 0, len(b))
+	for len(b) > 0 {
+		at := bytes.IndexByte(b, '=')
+		if at < 0 {
+			return append(out, b...)
+		}
+		out, b = append(out, b[:at]...), b[at+1:]
+		if len(b) >= 2 {
+			if high, low := hexDigit(b[0]), hexDigit(b[1]); high >= 0 && low >= 0 {
+				out, b = append(out, byte(high<<4|low)), b[2:]
+				continue
+			}
+		}
+		// A soft line break, with or without white space before it.
+		rest := bytes.TrimLeft(b, " \t")
+		if rest = bytes.TrimPrefix(rest, []byte("\r")); len(rest) > 0 && rest[0] == '\n' {
+			b = rest[1:]
+		} else if len(rest) > 0 {
+			out = append(out, '=')
+		}
+	}
+	return out
+}
+
+func hexDigit(c byte) int {
+	switch {
+	case isDigit(c):
+		return int(c - '0')
+	case 'A' <= c && c <= 'F':
+		return int(c-'A') + 10
+	case 'a' <= c && c <= 'f':
+		return int(c-'a') + 10
+	}
+	return -1
+}
 
 func decodeBase64(b []byte) []byte {
 	clean := make([]byte, 0, len(b))
@@ -380,7 +416,7 @@ func toUTF8(b []byte, charset string) string {
 		e = unicode.UTF16(unicode.BigEndian, unicode.UseBOM)
 	case bytes.HasPrefix(b, []byte("\xef\xbb\xbf")):
 		b = b[3:]
-	case charset != "":
+	case charset != "" && !plainASCII(b, charset):
 		e, _ = htmlindex.Get(strings.TrimSpace(charset))
 	}
 	if e == nil || e == unicode.UTF8 {
@@ -393,6 +429,22 @@ func toUTF8(b []byte, charset string) string {
 	return string(out)
 }
 
+// plainASCII reports whether a text is ASCII in a charset that contains it: any but
+// those that shift with escape sequences or use wider units.
+func plainASCII(b []byte, charset string) bool {
+	for _, wide := range []string{"iso-2022", "utf-16", "utf-32", "utf-7", "hz"} {
+		if containsFold(charset, wide) {
+			return false
+		}
+	}
+	for _, c := range b {
+		if c >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
 // blockTags end a line of text.
 var blockTags = map[string]bool{
 	"br": true, "p": true, "div": true, "tr": true, "li": true, "table": true, "h1": true, "h2": true, "h3": true, "h4": true, "pre": true, "hr": true, "title": true, "blockquote": true,
@@ -403,9 +455,7 @@ var blockTags = map[string]bool{
 func htmlText(s string) string {
 	var b strings.Builder
 	b.Grow(len(s) / 2)
-	low := lower(s)
 	for s != "" {
-		low = low[len(low)-len(s):]
 		open := strings.IndexByte(s, '<')
 		if open < 0 {
 			b.WriteString(s)
@@ -432,7 +482,7 @@ func htmlText(s string) string {
 		s = s[end+1:]
 		switch {
 		case name == "style" || name == "script":
-			at := strings.Index(low[len(low)-len(s):], "</"+name)
+			at := indexFold(s, "</"+name)
 			if at < 0 {
 				return b.String()
 			}
@@ -468,7 +518,8 @@ func decodeWords(s string) string {
 		if err != nil {
 			return nil, err
 		}
-		return e.NewDecoder().Reader(input), nil
+		text, err := io.ReadAll(e.NewDecoder().Reader(input))
+		return bytes.NewReader(text), err
 	}}
 	out, err := d.DecodeHeader(s)
 	if err != nil {

@@ -417,8 +417,12 @@ func containsFold(s, low string) bool { return indexFold(s, low) >= 0 }
 
 // indexFold returns the first place in s of low, or -1.
 func indexFold(s, low string) int {
+	small, capital := low[0], low[0]
+	if 'a' <= small && small <= 'z' {
+		capital -= 'a' - 'A'
+	}
 	for i := 0; i+len(low) <= len(s); i++ {
-		if lowerByte(s[i]) == low[0] && hasPrefixFold(s[i:], low) {
+		if c := s[i]; (c == small || c == capital) && hasPrefixFold(s[i:], low) {
 			return i
 		}
 	}

@@ -5,94 +5,36 @@ import (
 	"strings"
 )
 
-// returnedMarks begin the copy of the mail in a bounce without MIME structure.
-var returnedMarks = []string{
-	"--- below this line is a copy of the message",
-	"------ this is a copy of",
-	"----- this is a copy of",
-	"this is a copy of the message",
-	"--- unsent message below ---",
-	"--- unsent message follows",
-	"----- unsent message follows",
-	"----- original message ",
-	"-----original message-----",
-	"----- message header follows",
-	"------ message header follows",
-	"----- message body follows",
-	"----- message text follows",
-	"--- returned mail follows ---",
-	"-------- returned mail --------",
-	"--- returned message ---",
-	"--- original message follows",
-	"below is a copy of the original message",
-	"original message follows",
-	"--- the following is a copy of",
-	"the text of your message is",
-	"----- header of the message",
-	"--- message header",
-	"original message headers:",
-	"the header of the original message is following",
-	"the header page of your message follows",
-	"--- attached is a copy of",
-	"your message reads (in part)",
-	"the first 50 lines of ",
-	"your original message",
-	"message contents follow",
-	"--------returned mail",
-	"begin_of_returned_message",
-}
-
-// splitReturned cuts a bounce's text where the returned mail begins.
-func splitReturned(text string) (human, returned string) {
-	at := 0
-	for at < len(text) {
-		end := strings.IndexByte(text[at:], '\n')
-		line := text[at:]
-		next := len(text)
-		if end >= 0 {
-			line, next = text[at:at+end], at+end+1
-		}
-		low := lower(strings.TrimSpace(line))
-		for _, mark := range returnedMarks {
-			if strings.HasPrefix(low, mark) {
-				return text[:at], strings.TrimLeft(text[next:], "\r\n \t")
-			}
-		}
-		// A header in the middle of the text is a returned one.
-		if at > 0 && (strings.HasPrefix(low, "received: from ") || strings.HasPrefix(low, "return-path: <")) {
-			return text[:at], text[at:]
-		}
-		at = next
-	}
-	return text, ""
-}
-
 // own returns the addresses that are no failed recipients: those to and from
 // whom the report itself goes, and the author of the returned mail.
-func (rd *reader) own() map[string]bool {
-	own := map[string]bool{}
+func (rd *reader) own() []string {
+	var own []string
 	for _, name := range []string{"from", "to", "reply-to", "sender", "return-path", "delivered-to", "errors-to", "resent-to", "cc"} {
 		for _, a := range findAddresses(rd.top.header.get(name)) {
-			own[lower(a)] = true
+			own = append(own, a)
 		}
 	}
 	if o := rd.rep.Original; o != nil {
-		own[lower(o.From)], own[lower(o.ReturnPath)] = true, true
+		own = append(own, o.From, o.ReturnPath)
 	}
 	return own
+}
+
+func isOwn(own []string, address string) bool {
+	return slices.ContainsFunc(own, func(o string) bool { return strings.EqualFold(o, address) })
 }
 
 // robots are the local parts under which mail servers write.
 var robots = []string{"mailer-daemon", "postmaster", "mail-daemon", "mailerdaemon", "mailer_daemon", "mdaemon", "majordomo", "abuse", "bounces", "noreply", "no-reply", "mail_daemon", "mmdf", "mmailer", "uucp", "maiser", "emailer-daemon", "smtp", "gateway", "autoforward", "e500_smtp_mail_service"}
 
 func isRobot(address string) bool {
-	local, _, _ := strings.Cut(lower(address), "@")
+	local, _, _ := strings.Cut(address, "@")
 	for _, r := range robots {
-		if local == r {
+		if strings.EqualFold(local, r) {
 			return true
 		}
 	}
-	return strings.Contains(local, "mailer-daemon") || strings.Contains(local, "postmaster")
+	return containsFold(local, "mailer-daemon") || containsFold(local, "postmaster")
 }
 
 // looksLikeBounce asks for signs that a mail server wrote the message, before
@@ -109,7 +51,7 @@ func (rd *reader) looksLikeBounce(text string) bool {
 		byServer = true
 	}
 	aboutFailure := holds(subject, aboutFailure)
-	phrases := countWords(text, failureWords)
+	phrases := rd.said.failures
 	if byServer {
 		return aboutFailure || phrases > 0 || rd.original != nil && len(textBlocks(text, rd.own()).list) > 0
 	}
@@ -146,7 +88,7 @@ const maxShared = 20
 func (rd *reader) textReport(text string) bool {
 	own := rd.own()
 	named := failedRecipients(rd.top.header)
-	blocks := exchangeBlocks(text, own)
+	blocks := exchangeBlocks(text, rd.said.diagnostic, own)
 	if len(blocks.list) == 0 {
 		blocks = textBlocks(text, own)
 	}
@@ -170,7 +112,7 @@ func (rd *reader) textReport(text string) bool {
 	if len(addresses) == 0 {
 		addresses = rd.bareNames(text)
 	}
-	if len(addresses) == 0 && holds(text, failureWords) {
+	if len(addresses) == 0 && rd.said.failures > 0 {
 		// A list's address is not the member's that failed.
 		if o := rd.rep.Original; o != nil && strings.Contains(o.To, "@") && o.ListID == "" {
 			addresses = []string{o.To}
@@ -186,7 +128,7 @@ func (rd *reader) textReport(text string) bool {
 	}
 	action := Failed
 	rd.rep.Kind = Failure
-	if len(named) == 0 && holds(text, delayWords) {
+	if len(named) == 0 && rd.said.sets.has(delayWords) {
 		action, rd.rep.Kind = Delayed, Delay
 	}
 	for _, a := range addresses {
@@ -306,7 +248,7 @@ func (b *block) add(line string) {
 var leads = []string{"<", "*", "-", ">", "to:", "recipient:", "recipient address:", "address:", "failed recipient:", "user:", "e-mail:", "email:", "an:", "final recipient:", "destinatario:", "rcpt to:", "mailto:", "|", "\"", "'", "`"}
 
 // textBlocks finds the paragraphs that begin with an address.
-func textBlocks(text string, own map[string]bool) blockSet {
+func textBlocks(text string, own []string) blockSet {
 	var (
 		blocks     []block
 		open       = -1
@@ -327,7 +269,7 @@ func textBlocks(text string, own map[string]bool) blockSet {
 			a, rest, ok = transcriptAddress(trimmed)
 			summary = ok
 		}
-		if ok && !own[lower(a)] && !isRobot(a) {
+		if ok && !isOwn(own, a) && !isRobot(a) {
 			if len(blocks) == maxRecipients {
 				break
 			}
@@ -458,24 +400,10 @@ func (s blockSet) final(address string) string {
 	return ""
 }
 
-// diagnosticHeads begin the part of an Exchange report that holds the replies.
-var diagnosticHeads = []string{
-	"diagnostic information for administrators", "diagnoseinformationen für administratoren", "informations de diagnostic destinées aux administrateurs", "informations de diagnostic pour les administrateurs",
-	"información de diagnóstico para los administradores", "información de diagnóstico para administradores", "informazioni di diagnostica per gli amministratori", "informazioni diagnostiche per gli amministratori",
-	"informações de diagnóstico para administradores", "diagnostische gegevens voor beheerders", "diagnostische informatie voor beheerders", "informacje diagnostyczne dla administratorów",
-	"диагностические сведения для администраторов", "diagnostikinformation för administratörer", "diagnosticeringsoplysninger til administratorer", "管理者向けの診断情報", "管理者用の診断情報", "管理员的诊断信息", "供管理员使用的诊断信息", "系統管理員的診斷資訊", "관리자를 위한 진단 정보",
-}
-
 // exchangeBlocks reads the text of an Exchange report: first the addresses that
 // were mailed, then, for administrators, those to which they led, each with its
-// replies.
-func exchangeBlocks(text string, own map[string]bool) blockSet {
-	at := -1
-	for _, head := range diagnosticHeads {
-		if at = indexFold(text, head); at >= 0 {
-			break
-		}
-	}
+// replies; that part begins at the place at.
+func exchangeBlocks(text string, at int, own []string) blockSet {
 	if at < 0 {
 		return blockSet{}
 	}
@@ -516,11 +444,13 @@ func (rec *Recipient) originated(final, text string) {
 
 // leadingAddress reads an address at the start of a line.
 func leadingAddress(line string) (address, rest string, ok bool) {
+	if strings.IndexByte(line, '@') < 0 {
+		return "", "", false
+	}
 	for range 4 {
-		low := lower(line)
 		stripped := false
 		for _, lead := range leads {
-			if strings.HasPrefix(low, lead) {
+			if hasPrefixFold(line, lead) {
 				line = strings.TrimLeft(line[len(lead):], " \t")
 				stripped = true
 				break
@@ -598,7 +528,7 @@ func findAddresses(text string) []string {
 
 // loneAddresses finds the recipient in running text: an address on a line that,
 // with the one before, speaks of failure; else the only address there is.
-func loneAddresses(text string, own map[string]bool) []string {
+func loneAddresses(text string, own []string) []string {
 	var near, all addressList
 	before := false // the line before speaks of failure
 	for line := range strings.Lines(text) {
@@ -608,7 +538,7 @@ func loneAddresses(text string, own map[string]bool) []string {
 		here := holds(line, failureWords)
 		failure := before || here || startsReply(strings.TrimLeft(line, " \t<"))
 		for _, a := range findAddresses(line) {
-			if own[lower(a)] || isRobot(a) {
+			if isOwn(own, a) || isRobot(a) {
 				continue
 			}
 			all.add(a)

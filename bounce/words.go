@@ -1,26 +1,32 @@
 package bounce
 
-import "sync"
+import (
+	"strings"
+	"sync"
+)
 
 // A wordSet says which sets of telling words a text holds.
-type wordSet uint16
+type wordSet uint32
 
 // The sets of words.
 const (
-	aboutFailure   wordSet = 1 << iota // a subject that speaks of failure
-	failureWords                       // what the text of a bounce says of itself
-	delayWords                         // the server goes on trying
-	expiredWords                       // the sender's own server gave up waiting
-	doubtWords                         // of the sender, of policy and of passing trouble
-	addressWords                       // one of them stands in every refusal of an address
-	verifyWords                        // a server checks an address elsewhere and quotes what it heard
-	challengeWords                     // a system wants to be told that a person wrote
-	replyWords                         // it asks for an answer
-	serverWords                        // with them a report opens, and no letter
-	retryWords                         // trying again is spoken of
-	quoteMarks                         // a person quotes or forwards
-	finalWords                         // trying again is said to be in vain
-	stageWords                         // they name a command of the dialogue
+	aboutFailure    wordSet = 1 << iota // a subject that speaks of failure
+	failureWords                        // what the text of a bounce says of itself
+	delayWords                          // the server goes on trying
+	expiredWords                        // the sender's own server gave up waiting
+	doubtWords                          // of the sender, of policy and of passing trouble
+	addressWords                        // one of them stands in every refusal of an address
+	verifyWords                         // a server checks an address elsewhere and quotes what it heard
+	challengeWords                      // a system wants to be told that a person wrote
+	replyWords                          // it asks for an answer
+	serverWords                         // with them a report opens, and no letter
+	retryWords                          // trying again is spoken of
+	returnedMarks                       // at the start of a line: the copy of the mail follows
+	returnedHeads                       // at the start of a line: it begins here
+	diagnosticHeads                     // the part of an Exchange report that holds the replies
+	quoteMarks                          // a person quotes or forwards
+	finalWords                          // trying again is said to be in vain
+	stageWords                          // they name a command of the dialogue
 )
 
 func (s wordSet) has(set wordSet) bool { return s&set != 0 }
@@ -67,6 +73,48 @@ var wordLists = []struct {
 		"failed addresses follow", "did not reach the following recipient", "the following recipient", "was undeliverable to the following", "delivery failure notification",
 	}},
 	{retryWords, []string{"again", "retry", "retries", "retried", "temporar", "later", "defer", "wait", "greylist", "graylist", "try after", "moment", "queue", "delay", "for now", "until", "timeout", "timed out", "transient"}},
+	{returnedMarks, []string{
+		"--- below this line is a copy of the message",
+		"------ this is a copy of",
+		"----- this is a copy of",
+		"this is a copy of the message",
+		"--- unsent message below ---",
+		"--- unsent message follows",
+		"----- unsent message follows",
+		"----- original message ",
+		"-----original message-----",
+		"----- message header follows",
+		"------ message header follows",
+		"----- message body follows",
+		"----- message text follows",
+		"--- returned mail follows ---",
+		"-------- returned mail --------",
+		"--- returned message ---",
+		"--- original message follows",
+		"below is a copy of the original message",
+		"original message follows",
+		"--- the following is a copy of",
+		"the text of your message is",
+		"----- header of the message",
+		"--- message header",
+		"original message headers:",
+		"the header of the original message is following",
+		"the header page of your message follows",
+		"--- attached is a copy of",
+		"your message reads (in part)",
+		"the first 50 lines of ",
+		"your original message",
+		"message contents follow",
+		"--------returned mail",
+		"begin_of_returned_message",
+	}},
+	{returnedHeads, []string{"received: from ", "return-path: <"}},
+	{diagnosticHeads, []string{
+		"diagnostic information for administrators", "diagnoseinformationen für administratoren", "informations de diagnostic destinées aux administrateurs", "informations de diagnostic pour les administrateurs",
+		"información de diagnóstico para los administradores", "información de diagnóstico para administradores", "informazioni di diagnostica per gli amministratori", "informazioni diagnostiche per gli amministratori",
+		"informações de diagnóstico para administradores", "diagnostische gegevens voor beheerders", "diagnostische informatie voor beheerders", "informacje diagnostyczne dla administratorów",
+		"диагностические сведения для администраторов", "diagnostikinformation för administratörer", "diagnosticeringsoplysninger til administratorer", "管理者向けの診断情報", "管理者用の診断情報", "管理员的诊断信息", "供管理员使用的诊断信息", "系統管理員的診斷資訊", "관리자를 위한 진단 정보",
+	}},
 	{quoteMarks, []string{
 		"forwarded message", "begin forwarded", "weitergeleitete nachricht", "ursprüngliche nachricht", "-----original message", "message transféré", "message transmis", "mensaje reenviado", "messaggio inoltrato", "doorgestuurd bericht", "пересылаемое сообщение", " wrote:", " schrieb:", " a écrit", " escribió:", " ha scritto:",
 	}},
@@ -170,18 +218,59 @@ func holds(text string, set wordSet) (found bool) {
 	return found
 }
 
-// countWords returns how many different words of a set a text holds, up to two.
-func countWords(text string, set wordSet) (count int) {
+// A survey is what one pass over the text for people finds.
+type survey struct {
+	sets       wordSet
+	failures   int // different failureWords, up to two
+	challenges int // different challengeWords, up to two
+	diagnostic int // where the first of diagnosticHeads stands, or -1
+}
+
+// surveyOf reads a text up to where the returned mail begins, and splits it there.
+func surveyOf(text string) (s survey, human, returned string) {
 	v := words()
-	var one uint32
-	v.matcher.each(text, func(id uint32, _, _ int) bool {
-		if v.sets[id].has(set) && (count == 0 || id != one) {
-			one = id
-			count++
+	human, s.diagnostic = text, -1
+	var failure, challenge uint32
+	count := func(n *int, one *uint32, id uint32) {
+		if *n == 0 || *n == 1 && *one != id {
+			*one = id
+			*n++
 		}
-		return count < 2
+	}
+	v.matcher.each(text, func(id uint32, start, end int) bool {
+		set := v.sets[id]
+		if set.has(returnedMarks|returnedHeads) && atLineStart(text, start) {
+			line := strings.LastIndexByte(text[:start], '\n') + 1
+			switch {
+			case set.has(returnedMarks):
+				_, rest, _ := strings.Cut(text[end:], "\n")
+				human, returned = text[:line], strings.TrimLeft(rest, "\r\n \t")
+				return false
+			case line > 0:
+				human, returned = text[:line], text[line:]
+				return false
+			}
+		}
+		s.sets |= set
+		if set.has(failureWords) {
+			count(&s.failures, &failure, id)
+		}
+		if set.has(challengeWords) {
+			count(&s.challenges, &challenge, id)
+		}
+		if set.has(diagnosticHeads) && s.diagnostic < 0 {
+			s.diagnostic = start
+		}
+		return true
 	})
-	return count
+	return s, human, returned
+}
+
+// atLineStart reports whether only white space stands between a place and the start
+// of its line.
+func atLineStart(text string, at int) bool {
+	before := strings.TrimRight(text[:at], " \t")
+	return before == "" || before[len(before)-1] == '\n'
 }
 
 // readContext reads the stage from the words around a reply, which the reporting

@@ -33,6 +33,8 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // ErrEmpty is returned for input without any content.
@@ -212,8 +214,9 @@ func isIntermediate(text string) bool {
 // that was said; around is what else the report says of it, for the stage.
 func (r *Rules) judge(rec *Recipient, quoted, around string) {
 	inner, outer := innermost(cutText(quoted))
-	rec.Quoted = collapse(cutText(quoted))
-	rec.Reply = readReply(inner)
+	var plain bool
+	rec.Quoted, plain = collapse(cutText(quoted))
+	rec.Reply = readReply(inner, plain)
 	if rec.Reply.Code/100 == 2 && rec.Address != "" {
 		rec.Reply.Code = 0 // the exit status of a program, or a greeting
 	}
@@ -235,8 +238,10 @@ func (r *Rules) judge(rec *Recipient, quoted, around string) {
 	v := r.decide(q)
 	v.checkName(rec.Address, rec.Reply.Text)
 	rec.Status = chooseStatus(rec.Reply, rec.ReportedStatus)
-	if c := codeIn(outer, rec.Reply.Code); rec.Status.IsVague() && rec.Reply.Enhanced == (Code{}) && !c.IsVague() && c.Class != 0 {
-		rec.Status = c // the code stands before the reply
+	if rec.Status.IsVague() && rec.Reply.Enhanced == (Code{}) {
+		if c := codeIn(outer, rec.Reply.Code); c.Class != 0 && !c.IsVague() {
+			rec.Status = c // the code stands before the reply
+		}
 	}
 	rec.Reason, rec.Because, rec.Certainty = v.reason, v.because, v.certainty
 	rec.Mentions, rec.Provider, rec.Expired = v.mentions, v.provider, v.expired
@@ -328,15 +333,40 @@ func chooseStatus(r Reply, reported Code) Code {
 	return r.Enhanced
 }
 
-// collapse makes each run of white space one space.
-func collapse(s string) string {
+// collapse makes each run of white space one space. Plain reports that the text was
+// one line of ASCII already, but for white space around it.
+func collapse(s string) (line string, plain bool) {
 	s = strings.TrimSpace(s)
 	for i := range len(s) {
 		if c := s[i]; c <= ' ' && (c != ' ' || s[i+1] <= ' ') || c >= 0x80 {
-			return strings.Join(strings.Fields(s), " ")
+			return joinWords(s), false
 		}
 	}
-	return s
+	return s, true
+}
+
+// joinWords is strings.Join(strings.Fields(s), " ").
+func joinWords(s string) string {
+	var b strings.Builder
+	b.Grow(len(s))
+	space := false
+	for i, c := range s {
+		switch {
+		case unicode.IsSpace(c):
+			space = b.Len() > 0
+			continue
+		case space:
+			b.WriteByte(' ')
+			space = false
+		}
+		if c < utf8.RuneSelf {
+			b.WriteByte(s[i])
+			continue
+		}
+		_, size := utf8.DecodeRuneInString(s[i:])
+		b.WriteString(s[i : i+size])
+	}
+	return b.String()
 }
 
 func cutText(s string) string { return cut(s, maxReply) }

@@ -229,30 +229,34 @@ type scanned struct {
 	mentions []Mention
 }
 
+// occurrence is where the literal beginning of a regular expression stands.
+type occurrence struct {
+	target     *target
+	start, end int
+}
+
 // scan makes that pass; the rules that fire, their conditions not yet checked, are
 // added to hits.
 func (r *Rules) scan(text string, hits []candidate) ([]candidate, scanned) {
 	var (
 		s       scanned
+		counts  [2560]uint8
+		needed  [256]bool
 		few     [8]listHit
-		counts  [4096]uint8
-		lists   = few[:0]
+		start   [8]occurrence
 		seen    = counts[:]
-		longest int // of the markers that prove a receiver
+		needs   = needed[:]
+		lists   = few[:0]
+		later   = start[:0] // regular expressions, which wait for what they need
+		longest int         // of the markers that prove a receiver
 	)
 	if len(r.targets) > len(counts) {
 		seen = make([]uint8, len(r.targets))
 	}
-	low := lower(text)
-	r.matcher.each(text, func(id uint32, start, end int) bool {
-		t := &r.targets[id]
-		if seen[id]++; seen[id] > maxOccurrences {
-			return true
-		}
-		literal := end
-		if end = t.matchEnd(text, low, start, end); end < 0 {
-			return true
-		}
+	if r.needs > len(needed) {
+		needs = make([]bool, r.needs)
+	}
+	take := func(t *target, start, literal, end int) {
 		switch t.kind {
 		case ruleTarget:
 			c := candidate{rule: &r.rules[t.index], index: int32(t.index), start: start, end: end}
@@ -276,8 +280,32 @@ func (r *Rules) scan(text string, hits []candidate) ([]candidate, scanned) {
 				lists = append(lists, hit)
 			}
 		}
+	}
+	r.matcher.each(text, func(id uint32, start, end int) bool {
+		t := &r.targets[id]
+		switch {
+		case t.kind == needTarget:
+			needs[t.index] = true
+		case seen[id] == maxOccurrences:
+		case t.re != nil:
+			seen[id]++
+			later = append(later, occurrence{t, start, end})
+		default:
+			seen[id]++
+			if to := t.matchEnd(text, start, end); to >= 0 {
+				take(t, start, end, to)
+			}
+		}
 		return true
 	})
+	for _, o := range later {
+		if !o.target.met(needs) {
+			continue
+		}
+		if to := o.target.matchEnd(text, o.start, o.end); to >= 0 {
+			take(o.target, o.start, o.end, to)
+		}
+	}
 	s.mentions = r.mentions(text, lists)
 	return hits, s
 }

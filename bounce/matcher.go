@@ -1,6 +1,7 @@
 package bounce
 
 import (
+	"math/bits"
 	"slices"
 	"strings"
 )
@@ -14,7 +15,7 @@ import (
 // of the patterns, and a link to the node to go on from.
 type matcher struct {
 	class  [256]uint8 // of an octet; octets of no pattern share class 0
-	width  int        // classes
+	shift  uint8      // the length of a row is 1<<shift, at least the number of classes
 	rows   []uint32   // transitions of the nodes below dense, failures followed, with ending set
 	dense  uint32
 	first  []uint32 // of each node, the place of its first transition; one more at the end
@@ -30,7 +31,7 @@ type matcher struct {
 const ending = 1 << 31
 
 // maxDense bounds the nodes with a whole row: a quarter of a megabyte.
-const maxDense = 1024
+const maxDense = 512
 
 // A pattern is a literal in lower case. Where an end that is a letter or a digit
 // is not open, it must lie at a word boundary.
@@ -117,15 +118,16 @@ func newMatcher(pats []pattern) *matcher {
 // classes numbers the octets that occur in patterns; a capital letter has the
 // class of the small one.
 func (m *matcher) classes() {
-	m.width = 1
+	known := 1
 	for _, p := range m.pats {
 		for i := range len(p.text) {
 			if c := p.text[i]; m.class[c] == 0 {
-				m.class[c] = uint8(m.width)
-				m.width++
+				m.class[c] = uint8(known)
+				known++
 			}
 		}
 	}
+	m.shift = uint8(bits.Len(uint(known - 1)))
 	for c := 'A'; c <= 'Z'; c++ {
 		m.class[c] = m.class[c+('a'-'A')]
 	}
@@ -164,12 +166,12 @@ func (m *matcher) link() {
 	n := len(m.ends)
 	m.dense = uint32(min(n, maxDense))
 	m.fail, m.output = make([]uint32, n), make([]uint32, n)
-	m.rows = make([]uint32, int(m.dense)*m.width)
+	m.rows = make([]uint32, m.dense<<m.shift)
 	for at := range uint32(n) {
 		var row []uint32
 		if at < m.dense {
-			row = m.rows[int(at)*m.width : int(at+1)*m.width]
-			copy(row, m.rows[int(m.fail[at])*m.width:int(m.fail[at]+1)*m.width])
+			row = m.row(at)
+			copy(row, m.row(m.fail[at]))
 		}
 		for i := m.first[at]; i < m.first[at+1]; i++ {
 			to := m.next[i]
@@ -199,8 +201,11 @@ func (m *matcher) step(at uint32, c uint8) uint32 {
 		}
 		at = m.fail[at]
 	}
-	return m.rows[int(at)*m.width+int(c)]
+	return m.rows[at<<m.shift|uint32(c)]
 }
+
+// row returns the transitions of a node that has all of them.
+func (m *matcher) row(at uint32) []uint32 { return m.rows[at<<m.shift : (at+1)<<m.shift] }
 
 // each calls yield for every occurrence of every pattern that keeps its word
 // boundaries, ordered by where it ends; at one end, longer ones first. It stops

@@ -466,7 +466,7 @@ func appendURLs(out []Mention, text string) []Mention {
 			continue
 		}
 		end := start
-		for end < len(text) && text[end] > ' ' && !strings.ContainsRune(`<>"'`, rune(text[end])) {
+		for end < len(text) && text[end] > ' ' && strings.IndexByte(`<>"'`, text[end]) < 0 {
 			end++
 		}
 		url := strings.TrimRight(text[start:end], ".,;:)]")

@@ -252,7 +252,7 @@ func (rd *reader) mailed() {
 func (rd *reader) autoReply(text string) {
 	rd.rep.Kind = AutoReply
 	rd.arrived(Vacation, addressIn(rd.top.header.get("from")), rd.rep.Subject, "RFC 3834", "The message is an automatic reply: the mail arrived.")
-	rd.rep.Recipients[0].Quoted = collapse(cutText(text))
+	rd.rep.Recipients[0].Quoted, _ = collapse(cutText(text))
 }
 
 // challenge reports a message that asks the sender to prove that a person wrote
@@ -260,7 +260,7 @@ func (rd *reader) autoReply(text string) {
 func (rd *reader) challenge(text string) {
 	rd.rep.Kind = Challenge
 	rd.arrived(Challenged, addressIn(rd.top.header.get("from")), rd.rep.Subject, "the message's text", "The recipient's system holds the mail until the sender confirms it.")
-	rd.rep.Recipients[0].Quoted = collapse(cutText(text))
+	rd.rep.Recipients[0].Quoted, _ = collapse(cutText(text))
 }
 
 // isChallenge asks for two phrases of a challenge and a link or a request to

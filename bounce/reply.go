@@ -19,30 +19,49 @@ func isReplyCode(n int) bool { return 200 <= n && n <= 599 || n == 605 || n == 6
 // octets a line; nobody explains a refusal in a hundred of them.
 const maxReply = 32 << 10
 
-// readReply joins the lines of a reply and reads its codes.
-func readReply(raw string) Reply {
-	if len(raw) > maxReply {
-		raw = raw[:maxReply]
+// readReply joins the lines of a reply and reads its codes. Plain says that it is
+// one line of ASCII with single spaces.
+func readReply(raw string, plain bool) Reply {
+	raw = cutText(raw)
+	if plain {
+		line := strings.TrimSpace(raw)
+		code, enhanced := leadingCodes(line)
+		if code == 0 || len(line) == 3 || line[3] != '-' && !strings.Contains(line[3:], line[:3]) {
+			// No code is said again: the usual case.
+			if enhanced == (Code{}) {
+				enhanced = codeIn(line, code)
+			}
+			return Reply{Code: code, Enhanced: enhanced, Text: line}
+		}
 	}
 	raw = strings.ToValidUTF8(raw, "\uFFFD")
-	code, enhanced := leadingCodes(strings.TrimSpace(raw))
-	if line := collapse(raw); line == raw && (code == 0 || len(line) == 3 || line[3] != '-' && !strings.Contains(line[3:], line[:3])) {
-		// One line, no code said again: the usual case.
-		if enhanced == (Code{}) {
-			enhanced = codeIn(line, code)
-		}
-		return Reply{Code: code, Enhanced: enhanced, Text: line}
+	begin := strings.TrimSpace(raw)
+	code, enhanced := leadingCodes(begin)
+	said, more := "", enhanced.String()
+	if code > 0 {
+		said = begin[:3]
 	}
 	var b strings.Builder
 	b.Grow(len(raw))
-	for line := range strings.Lines(raw) {
+	for len(raw) > 0 {
+		var line string
+		line, raw, _ = strings.Cut(raw, "\n")
 		line = strings.TrimSpace(line)
 		if b.Len() > 0 {
-			line = withoutCodes(line, code, enhanced)
+			line = withoutCodes(line, said, more)
 		}
-		for word := range strings.FieldsSeq(line) {
+		for line != "" {
+			end := 0
+			for end < len(line) && line[end] > ' ' {
+				end++
+			}
+			word := line[:end]
+			for end < len(line) && line[end] <= ' ' {
+				end++
+			}
+			line = line[end:]
 			if b.Len() > 0 {
-				if repeatsCodes(word, code) {
+				if repeatsCodes(word, said) {
 					continue
 				}
 				b.WriteByte(' ')
@@ -53,7 +72,7 @@ func readReply(raw string) Reply {
 	r := Reply{Code: code, Enhanced: enhanced, Text: b.String()}
 	if code > 0 {
 		// Unfolded replies repeat "550-5.1.1 " in the middle of the text.
-		r.Text = dropRepeats(r.Text, code, enhanced)
+		r.Text = dropRepeats(r.Text, said, more)
 		if len(r.Text) > 3 && r.Text[3] == '-' {
 			r.Text = r.Text[:3] + " " + r.Text[4:]
 		}
@@ -85,12 +104,12 @@ func leadingCodes(s string) (int, Code) {
 
 // withoutCodes removes the codes that begin a continuation line: both, or the
 // enhanced one alone, as net/textproto hands lines on.
-func withoutCodes(line string, code int, enhanced Code) string {
-	if code > 0 && len(line) >= 3 && line[:3] == strconv.Itoa(code) && (len(line) == 3 || line[3] == ' ' || line[3] == '-') {
+func withoutCodes(line, code, enhanced string) string {
+	if code != "" && strings.HasPrefix(line, code) && (len(line) == 3 || line[3] == ' ' || line[3] == '-') {
 		line = strings.TrimLeft(line[3:], " -")
 	}
-	if enhanced != (Code{}) {
-		if rest, ok := strings.CutPrefix(line, enhanced.String()); ok && (rest == "" || rest[0] == ' ') {
+	if enhanced != "" {
+		if rest, ok := strings.CutPrefix(line, enhanced); ok && (rest == "" || rest[0] == ' ') {
 			line = rest
 		}
 	}
@@ -98,8 +117,8 @@ func withoutCodes(line string, code int, enhanced Code) string {
 }
 
 // repeatsCodes reports whether a word is "550-" or "550-5.7.1" again.
-func repeatsCodes(word string, code int) bool {
-	if code == 0 || len(word) < 4 || word[3] != '-' || word[:3] != strconv.Itoa(code) {
+func repeatsCodes(word, code string) bool {
+	if code == "" || len(word) < 4 || word[3] != '-' || word[:3] != code {
 		return false
 	}
 	if len(word) == 4 {
@@ -110,15 +129,15 @@ func repeatsCodes(word string, code int) bool {
 }
 
 // dropRepeats takes "550 5.1.1" out of the text after its beginning.
-func dropRepeats(text string, code int, enhanced Code) string {
-	if enhanced == (Code{}) {
+func dropRepeats(text, code, enhanced string) string {
+	if enhanced == "" {
 		return text
 	}
-	text = dropGlued(text, enhanced.String())
-	if !strings.Contains(text[3:], text[:3]) {
+	text = dropGlued(text, enhanced)
+	if !strings.Contains(text[3:], code) {
 		return text
 	}
-	again := " " + strconv.Itoa(code) + " " + enhanced.String() + " "
+	again := " " + code + " " + enhanced + " "
 	head := min(len(text), len(again)-1)
 	return text[:head] + strings.ReplaceAll(text[head:], again, " ")
 }
@@ -145,7 +164,7 @@ func dropGlued(text, code string) string {
 // address, a version or a queue ID.
 func codeIn(text string, reply int) Code {
 	for i := 0; i+5 <= len(text); i++ {
-		if !strings.ContainsRune("245", rune(text[i])) || text[i+1] != '.' {
+		if text[i+1] != '.' || text[i] != '2' && text[i] != '4' && text[i] != '5' {
 			continue
 		}
 		if i > 0 && (isWord(text[i-1]) || text[i-1] == '.' || text[i-1] == '/') {
@@ -215,6 +234,9 @@ func innermost(text string) (inner, around string) {
 			continue
 		}
 		line := strings.TrimRight(text[:i], " \t")
+		if best >= 0 && text[i:i+3] == text[best:best+3] && strings.HasSuffix(line, "\n") {
+			continue // a further line of the reply
+		}
 		if strings.HasSuffix(line, "<<<") {
 			return transcript(text, i)
 		}

@@ -61,6 +61,7 @@ type Rules struct {
 	lists     []listRule
 	matcher   *matcher
 	targets   []target // parallel to the matcher's patterns
+	needs     int      // how many texts regular expressions need
 }
 
 // A target says what a pattern of the matcher stands for.
@@ -68,7 +69,7 @@ type target struct {
 	kind  targetKind
 	index int            // of the rule, receiver or list
 	re    *regexp.Regexp // to be run where the literal stands; nil for a literal
-	needs [][]string     // of re: a text of each group is there, or the expression cannot match
+	needs [][]uint32     // of re: one of each group was seen, or the expression cannot match
 	item  func(c byte) bool
 }
 
@@ -96,6 +97,7 @@ const (
 	ruleTarget targetKind = iota
 	receiverTarget
 	listTarget
+	needTarget // index is the number of the need
 )
 
 // maxPattern is how much of the text a regular expression may see, so that a
@@ -268,6 +270,17 @@ func compile(rules []Rule) (*Rules, error) {
 		return nil, fmt.Errorf("bounce: lists.txt: %w", err)
 	}
 	var pats []pattern
+	needIDs := map[string]uint32{}
+	need := func(text string) uint32 {
+		id, known := needIDs[text]
+		if !known {
+			id = uint32(len(needIDs))
+			needIDs[text] = id
+			pats = append(pats, pattern{text: text})
+			r.targets = append(r.targets, target{kind: needTarget, index: int(id)})
+		}
+		return id
+	}
 	add := func(kind targetKind, index int, literals, expressions []string) error {
 		for _, l := range literals {
 			t := target{kind: kind, index: index}
@@ -280,11 +293,18 @@ func compile(rules []Rule) (*Rules, error) {
 			r.targets = append(r.targets, t)
 		}
 		for _, x := range expressions {
-			p, t, err := anchor(x)
+			p, re, texts, err := anchor(x)
 			if err != nil {
 				return err
 			}
-			t.kind, t.index = kind, index
+			t := target{kind: kind, index: index, re: re}
+			for _, group := range texts {
+				var ids []uint32
+				for _, text := range group {
+					ids = append(ids, need(text))
+				}
+				t.needs = append(t.needs, ids)
+			}
 			pats = append(pats, p)
 			r.targets = append(r.targets, t)
 		}
@@ -320,7 +340,7 @@ func compile(rules []Rule) (*Rules, error) {
 			return nil, fmt.Errorf("bounce: list %s: %w", l.name, err)
 		}
 	}
-	r.matcher = newMatcher(pats)
+	r.matcher, r.needs = newMatcher(pats), len(needIDs)
 	return r, nil
 }
 
@@ -334,28 +354,27 @@ func (r *Rules) listCalled(name string) *listRule {
 	return nil
 }
 
-// anchor splits a regular expression into the literal with which it begins and
-// the expression to run there.
-func anchor(x string) (pattern, target, error) {
+// anchor splits a regular expression into the literal with which it begins, the
+// expression to run there, and the texts without which it cannot match.
+func anchor(x string) (pattern, *regexp.Regexp, [][]string, error) {
 	bounded := strings.TrimPrefix(x, `\b`)
 	re, err := regexp.Compile(bounded)
 	if err != nil {
-		return pattern{}, target{}, err
+		return pattern{}, nil, nil, err
 	}
 	literal, _ := re.LiteralPrefix()
 	if len(literal) < 2 {
-		return pattern{}, target{}, fmt.Errorf("%q must begin with a literal of two characters", x)
+		return pattern{}, nil, nil, fmt.Errorf("%q must begin with a literal of two characters", x)
 	}
 	p := newPattern(literal)
 	p.needLeft = p.needLeft && bounded != x
 	p.needRight = false
 	tree, err := syntax.Parse(bounded, syntax.Perl)
 	if err != nil {
-		return pattern{}, target{}, err
+		return pattern{}, nil, nil, err
 	}
-	t := target{needs: needs(tree)}
-	t.re, err = regexp.Compile("^(?i:" + bounded + ")")
-	return p, t, err
+	re, err = regexp.Compile("^(?i:" + bounded + ")")
+	return p, re, needs(tree), err
 }
 
 // needs returns the texts without which an expression cannot match: at least one
@@ -387,28 +406,31 @@ func needs(re *syntax.Regexp) (groups [][]string) {
 }
 
 // matchEnd returns where the match of a pattern that starts at start ends, or -1.
-// Low is the text in lower case.
-func (t *target) matchEnd(text, low string, start, end int) int {
-	if t.item != nil {
+func (t *target) matchEnd(text string, start, end int) int {
+	switch {
+	case t.item != nil:
 		if itemEnd := t.itemEnd(text, end); itemEnd > end {
 			return itemEnd
 		}
 		return -1
-	}
-	if t.re == nil {
+	case t.re == nil:
 		return end
 	}
-	beyond := min(len(text), start+maxPattern)
-	for _, group := range t.needs {
-		if !slices.ContainsFunc(group, func(s string) bool { return strings.Contains(low[start:beyond], s) }) {
-			return -1
-		}
-	}
-	loc := t.re.FindStringIndex(text[start:beyond])
+	loc := t.re.FindStringIndex(text[start:min(len(text), start+maxPattern)])
 	if loc == nil {
 		return -1
 	}
 	return start + loc[1]
+}
+
+// met reports whether a text of each group was seen.
+func (t *target) met(seen []bool) bool {
+	for _, group := range t.needs {
+		if !slices.ContainsFunc(group, func(id uint32) bool { return seen[id] }) {
+			return false
+		}
+	}
+	return true
 }
 
 // containsFold reports whether s holds low, which is in lower case, whatever the

@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -209,6 +210,48 @@ func TestCorpusMutants(t *testing.T) {
 			flipped[(cut*97)%len(flipped)] ^= 0x55
 			ParseBytes(flipped)
 		}
+	}
+}
+
+// withAttachment is a bounce that returns a mail with an attachment of n octets.
+func withAttachment(n int) []byte {
+	message := dsn(twoRecipients)
+	line := strings.Repeat("QUJD", 19) + "\n"
+	attachment := "Content-Type: multipart/mixed; boundary=att\n\n--att\n\nSee there.\n--att\nContent-Type: application/pdf\nContent-Transfer-Encoding: base64\n\n" + strings.Repeat(line, n/len(line)) + "--att--\n"
+	return []byte(strings.Replace(message, "List-Id: <news.shop.example>\n\nHello.\n", attachment, 1))
+}
+
+// A returned attachment costs no memory beside the input, and time in proportion:
+// BenchmarkLargeAttachment shows the MB/s.
+func TestLargeAttachmentCostsNoMemory(t *testing.T) {
+	for name, message := range map[string][]byte{
+		"LF": withAttachment(20 << 20), "CR": bytes.ReplaceAll(withAttachment(20<<20), []byte("\n"), []byte("\r")),
+		"plain text": append([]byte("From: MAILER-DAEMON@mx.sender.example\nSubject: failure notice\n\nHi. This is the qmail-send program at mx.sender.example.\n\n<anna@recipient.example>:\nRemote host said: 550 5.1.1 no such user\n\n--- Below this line is a copy of the message.\n\n"), bytes.Repeat([]byte("returned line of text\n"), 1<<20)...),
+	} {
+		ParseBytes(message) // what is kept for all messages
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		rep := ParseBytes(message)
+		runtime.ReadMemStats(&after)
+		if len(rep.Recipients) == 0 || rep.Recipients[0].Address != "anna@recipient.example" {
+			t.Errorf("%s: %+v", name, rep.Recipients)
+		}
+		if used := after.TotalAlloc - before.TotalAlloc; used > 8<<20 {
+			t.Errorf("%s: %d octets allocated beside the input of %d, want at most 8 MiB", name, used, len(message))
+		}
+	}
+}
+
+func BenchmarkLargeAttachment(b *testing.B) {
+	for _, mb := range []int{1, 20} {
+		message := withAttachment(mb << 20)
+		b.Run(fmt.Sprintf("%dMB", mb), func(b *testing.B) {
+			b.SetBytes(int64(len(message)))
+			b.ReportAllocs()
+			for b.Loop() {
+				ParseBytes(message)
+			}
+		})
 	}
 }
 

@@ -240,7 +240,7 @@ type occurrence struct {
 func (r *Rules) scan(text string, hits []candidate) ([]candidate, scanned) {
 	var (
 		s       scanned
-		counts  [2560]uint8
+		counts  [4096]uint8
 		needed  [256]bool
 		few     [8]listHit
 		start   [8]occurrence

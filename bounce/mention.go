@@ -118,8 +118,9 @@ type listHit struct {
 
 // mentions collects what a text names: lists, addresses, domains, pages.
 func (r *Rules) mentions(text string, hits []listHit) []Mention {
-	ips := findIPs(text)
-	out := r.listMentions(text, hits, ips, make([]Mention, 0, len(hits)+len(ips)+2))
+	var found, few [8]Mention // on the stack, for the usual few
+	ips := findIPs(found[:0], text)
+	out := r.listMentions(text, hits, ips, few[:0])
 	for i := range out {
 		switch list := &out[i]; {
 		case list.Item != "":
@@ -139,7 +140,10 @@ func (r *Rules) mentions(text string, hits []listHit) []Mention {
 			out = append(out, m)
 		}
 	}
-	return appendURLs(out, text)
+	if out = appendURLs(out, text); len(out) == 0 {
+		return nil
+	}
+	return slices.Clone(out)
 }
 
 // coded adds the lists that a rule names: by its wording, or by the digits of a
@@ -405,10 +409,9 @@ func isAddress(s string) bool {
 	return err == nil
 }
 
-// findIPs returns the addresses in a text with their places. Groups of digits
+// findIPs adds the addresses in a text, with their places, to out. Groups of digits
 // that are part of something longer (versions, queue IDs) are none.
-func findIPs(text string) []Mention {
-	var out []Mention
+func findIPs(out []Mention, text string) []Mention {
 	for i := 0; i < len(text) && len(out) < maxMentions; i++ {
 		if !isAddrByte(text[i]) {
 			continue
@@ -430,9 +433,6 @@ func findIPs(text string) []Mention {
 				value := token
 				if !addr.Is4() {
 					value = addr.String()
-				}
-				if out == nil {
-					out = make([]Mention, 0, 4)
 				}
 				out = append(out, Mention{Kind: MentionIP, Value: value, Start: i, End: i + len(token)})
 			}

@@ -123,6 +123,12 @@ func (r *run) nothingRefused() string {
 		return "the mail was delivered: this is a confirmation"
 	case bounce.AutoReply:
 		return "the mail arrived: this is an automatic reply"
+	case bounce.ReadReceipt:
+		return "the mail arrived: this is a read receipt"
+	case bounce.Challenge:
+		return "the recipient's system holds the mail until its sender answers: this is a challenge, no refusal"
+	case bounce.Failure, bounce.Delay:
+		return "this is a bounce that names no recipient and gives no reason"
 	}
 	return "this is no bounce: no refused recipient was found in it"
 }

@@ -100,7 +100,7 @@ func fits(s string) bool { return utf8.RuneCountInString(s) <= maxHeadline-headl
 func (r *run) who() string {
 	rec := r.main()
 	switch r.report.Kind {
-	case bounce.OtherKind, bounce.Success, bounce.AutoReply:
+	case bounce.OtherKind, bounce.Success, bounce.AutoReply, bounce.ReadReceipt, bounce.Challenge:
 		return "Nobody refused anything."
 	case bounce.Feedback:
 		return "A recipient complained about a mail" + from(r) + "."

@@ -131,8 +131,12 @@ func (r *run) refusedIP(rec *bounce.Recipient) Known[netip.Addr] {
 	if a := r.report.Complaint; a != nil && a.SourceIP.IsValid() {
 		return Known[netip.Addr]{a.SourceIP.Unmap(), "the complaint"}
 	}
-	if addr, ok := r.receivedByReceiver(rec); ok {
-		return Known[netip.Addr]{addr, "the Received field that the receiver wrote"}
+	if o := r.report.Original; o != nil && routable(o.SendingIP) {
+		source := "the Received field that the receiver wrote"
+		if r.report.Service != "" {
+			source = "the sending service"
+		}
+		return Known[netip.Addr]{o.SendingIP, source}
 	}
 	return Known[netip.Addr]{}
 }
@@ -185,29 +189,6 @@ var sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
 
 func routable(a netip.Addr) bool {
 	return a.IsValid() && !sharedSpace.Contains(a.Unmap()) && !a.IsPrivate() && !a.IsLoopback() && !a.IsLinkLocalUnicast() && !a.IsUnspecified() && !a.IsMulticast()
-}
-
-// receivedByReceiver reads the newest Received field of the returned mail when
-// the receiver itself wrote it: when it reports under the recipient's domain and
-// names no server beyond. Else that field tells of a client that handed the mail
-// in, not of the server that sent it.
-func (r *run) receivedByReceiver(rec *bounce.Recipient) (netip.Addr, bool) {
-	o, reporter := r.report.Original, r.report.ReportingMTA
-	if o == nil || len(o.Received) == 0 || rec.RemoteMTA != "" || reporter == "" || orgDomain(reporter) != orgDomain(domainOf(rec.Address)) {
-		return netip.Addr{}, false
-	}
-	field := o.Received[0]
-	by := strings.Index(field, " by ")
-	if by < 0 || !strings.HasPrefix(strings.ToLower(field[by+4:]), strings.ToLower(reporter)) {
-		return netip.Addr{}, false
-	}
-	open := strings.IndexByte(field[:by], '[')
-	end := strings.IndexByte(field[:by], ']')
-	if open < 0 || end < open {
-		return netip.Addr{}, false
-	}
-	addr, err := netip.ParseAddr(strings.TrimPrefix(field[open+1:end], "IPv6:"))
-	return addr.Unmap(), err == nil && routable(addr)
 }
 
 // messageHeader returns the header of the caller's copy of the mail.

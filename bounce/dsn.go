@@ -265,7 +265,7 @@ func (rd *reader) explain(rec *Recipient, g fieldGroup, blocks blockSet, text st
 	if c := rec.ReportedStatus; diagnostic == "" && !c.IsVague() && c.Class == rec.Status.Class && !strings.Contains(human, "<<<") && !strings.Contains(human, "said:") {
 		rec.Status = c // the reporting server speaks for itself
 	}
-	if reason := exitReasons[exit]; reason != "" && rec.Reason == ReasonUnknown {
+	if reason := exitReasons[exit]; reason != "" && (rec.Reason == ReasonUnknown || strings.HasPrefix(rec.Because.Rule, "code:")) {
 		rec.Reason, rec.Certainty = reason, Likely
 		rec.Because = Decision{Rule: "exit:" + exit, Source: "sysexits.h", Says: "The program that delivers mail on the receiving system ended with the exit status " + exit + "."}
 		rec.conclude("")

@@ -59,7 +59,7 @@ func readAbuse(b []byte) *Abuse {
 					*list = append(*list, v)
 				}
 			case name == "original-rcpt-to", name == "removal-recipient":
-				if address := strings.Trim(v, "<> "); strings.Contains(address, "@") && len(a.OriginalRcptTo) < maxRecipients {
+				if address := strings.Trim(v, "<> "); strings.Contains(address, "@") && len(a.OriginalRcptTo) < maxRecipients && (name == "original-rcpt-to" || len(a.OriginalRcptTo) == 0) {
 					a.OriginalRcptTo = append(a.OriginalRcptTo, address)
 				}
 			case name == "source-ip":

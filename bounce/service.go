@@ -16,7 +16,7 @@ const sesPage = "docs.aws.amazon.com/ses/latest/dg/notification-contents.html"
 var sesMeans = map[string]Reason{
 	"NoEmail": UnknownRecipient, "Suppressed": Suppressed, "OnAccountSuppressionList": Suppressed, "UnsubscribedRecipient": Suppressed,
 	"MailboxFull": MailboxFull, "MessageTooLarge": MessageTooBig, "ContentRejected": SpamContent, "AttachmentRejected": Attachment, "CustomTimeoutExceeded": Expired,
-	"InternalFailure": System, "SpamDetected": SpamContent, "RecipientServerError": System, "IPFailure": IPReputation, "TransientCommunicationFailure": Network, "BYOIPHostNameLookupUnavailable": PTR,
+	"InternalFailure": System, "SpamDetected": SpamContent, "RecipientServerError": System, "IPFailure": IPReputation, "TransientCommunicationFailure": Network, "BYOIPHostNameLookupUnavailable": PTR, "SendingDeferral": RateLimited,
 }
 
 // ParseSES reads an event of Amazon SES, bare or as Amazon SNS delivers it: a
@@ -30,7 +30,7 @@ func (r *Rules) ParseSES(payload []byte) (*Report, error) {
 	}
 	rep := &Report{Kind: OtherKind, Service: "ses", ServiceID: e.Mail.MessageID, Original: &Original{
 		MessageID: strings.Trim(e.Mail.Common.MessageID, "<> "), From: addressIn(first(e.Mail.Common.From)), To: addressIn(first(e.Mail.Common.To)),
-		ReturnPath: e.Mail.Source, Subject: e.Mail.Common.Subject, Date: e.Mail.Common.Date,
+		ReturnPath: addressIn(e.Mail.Source), Subject: e.Mail.Common.Subject, Date: e.Mail.Common.Date,
 	}}
 	switch {
 	case e.Bounce != nil:
@@ -44,6 +44,11 @@ func (r *Rules) ParseSES(payload []byte) (*Report, error) {
 	case e.Delay != nil:
 		d := e.Delay
 		rep.Kind, rep.ReportingMTA, rep.Date = Delay, typed(d.ReportingMTA), isoTime(d.Timestamp)
+		if len(d.Recipients) == 0 {
+			for _, address := range e.Mail.Destination {
+				d.Recipients = append(d.Recipients, ses.Recipient{Address: address})
+			}
+		}
 		for _, in := range capped(rep, d.Recipients) {
 			s := sesStatement(in, d.Type, sesMeans[d.Type])
 			s.Action = Delayed
@@ -59,6 +64,18 @@ func (r *Rules) ParseSES(payload []byte) (*Report, error) {
 			rep.Complaint.OriginalRcptTo = append(rep.Complaint.OriginalRcptTo, in.Address)
 		}
 		rep.complain()
+		if len(rep.Recipients) > 1 {
+			// SES names all recipients at the complaining provider: who complained is among
+			// them.
+			for i := range rep.Recipients {
+				rep.Recipients[i].Suppress, rep.Recipients[i].Certainty = false, Possible
+			}
+		}
+	case e.Reject != nil:
+		rep.Kind = Failure
+		for _, address := range capped(rep, e.Mail.Destination) {
+			rep.Recipients = append(rep.Recipients, r.Judge(Statement{Recipient: address, Verdict: "Reject/" + e.Reject.Reason, Means: Malware, Source: sesPage}))
+		}
 	case e.Delivery != nil:
 		rep.Kind, rep.ReportingMTA, rep.Date = Success, typed(e.Delivery.ReportingMTA), isoTime(e.Delivery.Timestamp)
 		for _, address := range capped(rep, e.Delivery.Recipients) {

@@ -13,7 +13,8 @@ type Statement struct {
 	RemoteMTA  string     // the server that refused
 	Verdict    string     // the service's own, in its words: "Transient/MailboxFull"
 	Means      Reason     // what that verdict means; used where the reply says nothing
-	Permanence Permanence // what that verdict says of trying again; used where the reply has no code
+	Permanence Permanence // what that verdict says of trying again; used where the reply has no code. Temporary keeps the address unless the reply's words blame it
+	Doubtful   bool       // the verdict may be about another recipient: the address is kept
 	Source     string     // the page that documents the verdicts
 }
 
@@ -45,8 +46,16 @@ func (r *Rules) Judge(s Statement) Recipient {
 		rec.Because = Decision{Rule: "service", Text: s.Verdict, Source: s.Source, Says: "The sending service says so; the receiver's words say no more."}
 		rec.conclude("")
 	}
-	if s.Permanence != "" && rec.Status.Class == 0 && rec.Reply.Code == 0 {
+	if s.Means == rec.Reason && rec.Certainty == Possible {
+		rec.Certainty = Likely // the words and the service agree
+		rec.conclude(rec.Permanence)
+	}
+	if s.Permanence != "" && rec.Reply.Code == 0 && (rec.Status.Class == 0 || s.Permanence == Temporary && s.Reply == "") {
 		rec.conclude(s.Permanence)
+	}
+	if s.Doubtful && rec.Suppress {
+		rec.Certainty = Possible
+		rec.conclude(rec.Permanence)
 	}
 	return rec
 }

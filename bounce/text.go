@@ -138,7 +138,11 @@ func (rd *reader) textReport(text string) bool {
 		if quoted == "" || !telling(strings.ReplaceAll(quoted, a, "")) {
 			quoted = whole
 		}
-		rd.rules.judge(&rec, quoted, whole)
+		around := whole
+		if len(addresses) > 1 {
+			around = quoted // the whole text speaks of others too
+		}
+		rd.rules.judge(&rec, quoted, around)
 		// What is said of one may stand apart from its address.
 		if rec.Reason == ReasonUnknown && quoted != whole && whole != "" {
 			second := rec

@@ -16,6 +16,8 @@ func ses(rules *bounce.Rules, event json.RawMessage) (*bounce.Report, error) {
 	switch {
 	case errors.Is(err, amazon.ErrSubscription):
 		return nil, ErrSubscription
+	case errors.Is(err, amazon.ErrText):
+		return nil, nil
 	case errors.Is(err, amazon.ErrNoEvent):
 		return nil, ErrUnknown
 	case err != nil:
@@ -40,17 +42,17 @@ var sendgridClasses = map[string]bounce.Reason{
 // SendGrid: twilio.com/docs/sendgrid/for-developers/tracking-events/event.
 func sendgrid(rules *bounce.Rules, raw json.RawMessage) (*bounce.Report, error) {
 	var in struct {
-		Event          string      `json:"event"`
-		Email          string      `json:"email"`
-		Timestamp      json.Number `json:"timestamp"`
-		SMTPID         string      `json:"smtp-id"`
-		MessageID      string      `json:"sg_message_id"`
-		Type           string      `json:"type"`
-		Reason         string      `json:"reason"`
-		Response       string      `json:"response"`
-		Status         string      `json:"status"`
-		Classification string      `json:"bounce_classification"`
-		IP             string      `json:"ip"`
+		Event          string `json:"event"`
+		Email          string `json:"email"`
+		Timestamp      scalar `json:"timestamp"`
+		SMTPID         string `json:"smtp-id"`
+		MessageID      string `json:"sg_message_id"`
+		Type           string `json:"type"`
+		Reason         string `json:"reason"`
+		Response       string `json:"response"`
+		Status         string `json:"status"`
+		Classification string `json:"bounce_classification"`
+		IP             string `json:"ip"`
 	}
 	if err := json.Unmarshal(raw, &in); err != nil {
 		return nil, err
@@ -68,11 +70,14 @@ func sendgrid(rules *bounce.Rules, raw json.RawMessage) (*bounce.Report, error) 
 	if means == "" {
 		means = sendgridClasses[strings.ToLower(in.Classification)]
 	}
+	if in.Type == "blocked" && means.OfAddress() {
+		means = "" // a block is no fault of the address, whatever its class
+	}
 	if in.Event == "dropped" && means != "" {
 		reply = "" // the service's own words
 	}
 	return event{
-		kind: kind, service: "sendgrid", id: in.MessageID, messageID: in.SMTPID, to: in.Email, when: seconds(in.Timestamp), sendingIP: in.IP,
+		kind: kind, service: "sendgrid", id: in.MessageID, messageID: in.SMTPID, to: in.Email, when: in.Timestamp.time(), sendingIP: in.IP,
 		statement: bounce.Statement{
 			Recipient: in.Email, Reply: reply, Status: code(in.Status), Means: means,
 			Verdict: join(in.Event, in.Type, in.Classification, droppedFor(in.Event, in.Reason)), Source: "twilio.com/docs/sendgrid/for-developers/tracking-events/event",
@@ -97,14 +102,13 @@ var mailgunMeans = map[string]bounce.Reason{
 func mailgun(rules *bounce.Rules, raw json.RawMessage) (*bounce.Report, error) {
 	var in struct {
 		Data struct {
-			Event     string      `json:"event"`
-			Severity  string      `json:"severity"`
-			Reason    string      `json:"reason"`
-			Recipient string      `json:"recipient"`
-			ID        string      `json:"id"`
-			Timestamp json.Number `json:"timestamp"`
+			Event     string `json:"event"`
+			Severity  string `json:"severity"`
+			Reason    string `json:"reason"`
+			Recipient string `json:"recipient"`
+			Timestamp scalar `json:"timestamp"`
 			Status    struct {
-				Code        int    `json:"code"`
+				Code        scalar `json:"code"`
 				Message     string `json:"message"`
 				Description string `json:"description"`
 				Enhanced    string `json:"enhanced-code"`
@@ -145,10 +149,10 @@ func mailgun(rules *bounce.Rules, raw json.RawMessage) (*bounce.Report, error) {
 		reply = d.Status.Description
 	}
 	return event{
-		kind: kind, service: "mailgun", id: d.ID, messageID: d.Message.Headers.MessageID, from: d.Message.Headers.From, to: d.Message.Headers.To, subject: d.Message.Headers.Subject,
-		when: seconds(d.Timestamp), sendingIP: d.Envelope.SendingIP,
+		kind: kind, service: "mailgun", id: d.Message.Headers.MessageID, messageID: d.Message.Headers.MessageID, from: d.Message.Headers.From, to: d.Message.Headers.To, subject: d.Message.Headers.Subject,
+		when: d.Timestamp.time(), sendingIP: d.Envelope.SendingIP,
 		statement: bounce.Statement{
-			Recipient: d.Recipient, Reply: reply, Code: d.Status.Code, Status: code(d.Status.Enhanced), RemoteMTA: d.Status.MX, Means: mailgunMeans[d.Reason],
+			Recipient: d.Recipient, Reply: reply, Code: d.Status.Code.number(), Status: code(d.Status.Enhanced), RemoteMTA: d.Status.MX, Means: mailgunMeans[d.Reason],
 			Verdict: join(d.Event, d.Severity, d.Reason), Permanence: map[string]bounce.Permanence{"permanent": bounce.Permanent, "temporary": bounce.Temporary}[d.Severity],
 			Source: "documentation.mailgun.com/docs/mailgun/user-manual/events",
 		},
@@ -157,8 +161,8 @@ func mailgun(rules *bounce.Rules, raw json.RawMessage) (*bounce.Report, error) {
 
 // postmarkMeans are the bounce types that say why.
 var postmarkMeans = map[string]bounce.Reason{
-	"DnsError": bounce.UnknownDomain, "SpamNotification": bounce.SpamContent, "VirusNotification": bounce.Malware, "BadEmailAddress": bounce.RecipientSyntax, "ManuallyDeactivated": bounce.Suppressed,
-	"Blocked": bounce.PolicyRefusal, "DMARCPolicy": bounce.DMARCFailed, "AddressChange": bounce.Moved,
+	"DnsError": bounce.DNSFailure, "SpamNotification": bounce.SpamContent, "VirusNotification": bounce.Malware, "BadEmailAddress": bounce.RecipientSyntax, "ManuallyDeactivated": bounce.Suppressed,
+	"Blocked": bounce.PolicyRefusal, "DMARCPolicy": bounce.DMARCFailed,
 }
 
 // Postmark: postmarkapp.com/developer/webhooks/bounce-webhook.
@@ -207,7 +211,7 @@ func postmark(rules *bounce.Rules, raw json.RawMessage) (*bounce.Report, error) 
 		kind: kind, service: "postmark", id: in.MessageID, from: in.From, to: in.Email, subject: in.Subject, when: when,
 		statement: bounce.Statement{
 			Recipient: in.Email, Reply: in.Details, Verdict: join(in.Type, in.Description), Means: postmarkMeans[in.Type],
-			Permanence: map[string]bounce.Permanence{"HardBounce": bounce.Permanent, "SoftBounce": bounce.Temporary, "Transient": bounce.Temporary}[in.Type],
+			Permanence: map[string]bounce.Permanence{"HardBounce": bounce.Permanent, "SoftBounce": bounce.Temporary, "Transient": bounce.Temporary, "DnsError": bounce.Temporary}[in.Type],
 			Source:     "postmarkapp.com/developer/api/bounce-api",
 		},
 	}.report(rules)
@@ -238,31 +242,43 @@ func sparkpost(rules *bounce.Rules, raw json.RawMessage) (*bounce.Report, error)
 	if err := json.Unmarshal(raw, &in); err != nil {
 		return nil, err
 	}
-	if in.Msys["message_event"] == nil {
+	raw = in.Msys["message_event"]
+	if raw == nil {
+		raw = in.Msys["gen_event"]
+	}
+	if raw == nil {
 		return nil, nil // a click, an unsubscription, a test of the webhook
 	}
 	var m struct {
-		Type      string      `json:"type"`
-		Class     json.Number `json:"bounce_class"`
-		Code      json.Number `json:"error_code"`
-		Reason    string      `json:"reason"`
-		RawReason string      `json:"raw_reason"`
-		To        string      `json:"rcpt_to"`
-		RawTo     string      `json:"raw_rcpt_to"`
-		SendingIP string      `json:"sending_ip"`
-		RemoteMX  string      `json:"mx"`
-		MessageID string      `json:"message_id"`
-		From      string      `json:"friendly_from"`
-		Subject   string      `json:"subject"`
-		Timestamp json.Number `json:"timestamp"`
+		Type      string `json:"type"`
+		Class     scalar `json:"bounce_class"`
+		Code      scalar `json:"error_code"`
+		Reason    string `json:"reason"`
+		RawReason string `json:"raw_reason"`
+		To        string `json:"rcpt_to"`
+		RawTo     string `json:"raw_rcpt_to"`
+		SendingIP string `json:"sending_ip"`
+		Feedback  string `json:"fbtype"`
+		MessageID string `json:"message_id"`
+		From      string `json:"friendly_from"`
+		Subject   string `json:"subject"`
+		Timestamp scalar `json:"timestamp"`
 	}
-	if err := json.Unmarshal(in.Msys["message_event"], &m); err != nil {
+	if err := json.Unmarshal(raw, &m); err != nil {
 		return nil, err
 	}
-	kinds := map[string]bounce.Kind{"bounce": bounce.Failure, "out_of_band": bounce.Failure, "policy_rejection": bounce.Failure, "delay": bounce.Delay, "delivery": bounce.Success, "spam_complaint": bounce.Feedback}
+	kinds := map[string]bounce.Kind{"bounce": bounce.Failure, "out_of_band": bounce.Failure, "policy_rejection": bounce.Failure, "generation_rejection": bounce.Failure, "delay": bounce.Delay, "delivery": bounce.Success, "spam_complaint": bounce.Feedback}
 	kind, ok := kinds[m.Type]
 	if !ok {
 		return nil, nil
+	}
+	switch m.Class {
+	case "60":
+		kind = bounce.AutoReply
+	case "80", "90":
+		return nil, nil // the recipient subscribes or unsubscribes
+	case "100":
+		kind = bounce.Challenge
 	}
 	reply, to := m.RawReason, m.RawTo
 	if reply == "" {
@@ -271,42 +287,52 @@ func sparkpost(rules *bounce.Rules, raw json.RawMessage) (*bounce.Report, error)
 	if to == "" {
 		to = m.To
 	}
-	number, _ := m.Code.Int64()
 	return event{
-		kind: kind, service: "sparkpost", id: m.MessageID, from: m.From, to: to, subject: m.Subject, when: seconds(m.Timestamp), sendingIP: m.SendingIP,
+		kind: kind, service: "sparkpost", id: m.MessageID, from: m.From, to: to, subject: m.Subject, when: m.Timestamp.time(), sendingIP: m.SendingIP, complaint: m.Feedback,
 		statement: bounce.Statement{
-			Recipient: to, Reply: reply, Code: int(number), RemoteMTA: m.RemoteMX, Verdict: join(m.Type, class(m.Class)), Means: sparkpostMeans[m.Class.String()],
+			Recipient: to, Reply: reply, Code: m.Code.number(), Verdict: join(m.Type, class(m.Class)), Means: sparkpostMeans[string(m.Class)],
 			Source: "support.sparkpost.com/docs/deliverability/bounce-classification-codes",
 		},
 	}.report(rules), nil
 }
 
-func class(n json.Number) string {
+func class(n scalar) string {
 	if n == "" {
 		return ""
 	}
-	return "class " + n.String()
+	return "class " + string(n)
 }
 
-// brevoMeans are the events that say why by themselves.
-var brevoMeans = map[string]bounce.Reason{"invalid_email": bounce.RecipientSyntax, "blocked": bounce.Suppressed}
+// brevoMeans is what an event says by itself: "invalid_email" may be either address,
+// and "blocked" either side's list, as the reason tells.
+func brevoMeans(event, reason string) bounce.Reason {
+	reason = strings.ToLower(reason)
+	if event == "blocked" && (strings.Contains(reason, "blacklist user") || strings.Contains(reason, "unsubscribed user")) {
+		return bounce.Suppressed
+	}
+	return ""
+}
 
 // Brevo: developers.brevo.com/docs/transactional-webhooks.
 func brevo(rules *bounce.Rules, raw json.RawMessage) (*bounce.Report, error) {
 	var in struct {
-		Event     string      `json:"event"`
-		Email     string      `json:"email"`
-		MessageID string      `json:"message-id"`
-		Subject   string      `json:"subject"`
-		Reason    string      `json:"reason"`
-		SendingIP string      `json:"sending_ip"`
-		Time      json.Number `json:"ts_event"`
+		Event     string `json:"event"`
+		Email     scalar `json:"email"`
+		MessageID string `json:"message-id"`
+		Subject   string `json:"subject"`
+		Reason    string `json:"reason"`
+		SendingIP string `json:"sending_ip"`
+		Time      scalar `json:"ts_event"`
+		Epoch     scalar `json:"ts_epoch"`
 	}
 	if err := json.Unmarshal(raw, &in); err != nil {
 		return nil, err
 	}
+	if in.Time == "" {
+		in.Time = in.Epoch
+	}
 	kinds := map[string]bounce.Kind{
-		"hard_bounce": bounce.Failure, "soft_bounce": bounce.Failure, "blocked": bounce.Failure, "invalid_email": bounce.Failure, "error": bounce.Failure,
+		"hard_bounce": bounce.Failure, "soft_bounce": bounce.Failure, "blocked": bounce.Failure, "invalid_email": bounce.Failure, "invalid": bounce.Failure, "error": bounce.Failure,
 		"hardBounce": bounce.Failure, "softBounce": bounce.Failure, "deferred": bounce.Delay, "delivered": bounce.Success, "spam": bounce.Feedback, "complaint": bounce.Feedback,
 	}
 	kind, ok := kinds[in.Event]
@@ -314,9 +340,9 @@ func brevo(rules *bounce.Rules, raw json.RawMessage) (*bounce.Report, error) {
 		return nil, nil
 	}
 	return event{
-		kind: kind, service: "brevo", id: trim(in.MessageID), messageID: in.MessageID, to: in.Email, subject: in.Subject, when: seconds(in.Time), sendingIP: in.SendingIP,
+		kind: kind, service: "brevo", id: trim(in.MessageID), messageID: in.MessageID, to: string(in.Email), subject: in.Subject, when: in.Time.time(), sendingIP: in.SendingIP,
 		statement: bounce.Statement{
-			Recipient: in.Email, Reply: in.Reason, Verdict: in.Event, Means: brevoMeans[in.Event],
+			Recipient: string(in.Email), Reply: in.Reason, Verdict: in.Event, Means: brevoMeans(in.Event, in.Reason),
 			Permanence: map[string]bounce.Permanence{"hard_bounce": bounce.Permanent, "hardBounce": bounce.Permanent, "soft_bounce": bounce.Temporary, "softBounce": bounce.Temporary}[in.Event],
 			Source:     "developers.brevo.com/docs/transactional-webhooks",
 		},
@@ -328,21 +354,21 @@ var mailjetMeans = map[string]bounce.Reason{
 	"user unknown": bounce.UnknownRecipient, "mailbox inactive": bounce.MailboxDisabled, "quota exceeded": bounce.MailboxFull, "invalid domain": bounce.UnknownDomain, "no mail host": bounce.UnknownDomain,
 	"relay/access denied": bounce.RelayDenied, "greylisted": bounce.Greylisted, "typofix": bounce.RecipientSyntax, "sender blocked": bounce.PolicyRefusal, "content blocked": bounce.SpamContent,
 	"policy issue": bounce.PolicyRefusal, "system issue": bounce.System, "protocol issue": bounce.Protocol, "connection issue": bounce.Network, "blacklisted": bounce.Suppressed, "preblocked": bounce.Suppressed,
-	"spam reporter": bounce.Suppressed, "duplicate in campaign": bounce.Suppressed, "account suspended": bounce.AccountSuspended,
+	"spam reporter": bounce.Suppressed, "account suspended": bounce.AccountSuspended,
 }
 
 // Mailjet: dev.mailjet.com/email/guides/webhooks.
 func mailjet(rules *bounce.Rules, raw json.RawMessage) (*bounce.Report, error) {
 	var in struct {
-		Event     string      `json:"event"`
-		Email     string      `json:"email"`
-		Time      json.Number `json:"time"`
-		MessageID json.Number `json:"MessageID"`
-		Hard      bool        `json:"hard_bounce"`
-		Error     string      `json:"error"`
-		Related   string      `json:"error_related_to"`
-		Comment   string      `json:"comment"`
-		Reply     string      `json:"smtp_reply"`
+		Event     string `json:"event"`
+		Email     string `json:"email"`
+		Time      scalar `json:"time"`
+		MessageID scalar `json:"MessageID"`
+		Hard      scalar `json:"hard_bounce"`
+		Error     string `json:"error"`
+		Related   string `json:"error_related_to"`
+		Comment   string `json:"comment"`
+		Reply     string `json:"smtp_reply"`
 	}
 	if err := json.Unmarshal(raw, &in); err != nil {
 		return nil, err
@@ -359,11 +385,11 @@ func mailjet(rules *bounce.Rules, raw json.RawMessage) (*bounce.Report, error) {
 	s := bounce.Statement{Recipient: in.Email, Reply: reply, Verdict: join(in.Event, in.Related, in.Error), Means: mailjetMeans[strings.ToLower(in.Error)], Source: "dev.mailjet.com/email/guides/webhooks"}
 	if in.Event == "bounce" {
 		s.Permanence = bounce.Temporary
-		if in.Hard {
+		if in.Hard == "true" || in.Hard == "1" {
 			s.Permanence = bounce.Permanent
 		}
 	}
-	return event{kind: kind, service: "mailjet", id: in.MessageID.String(), to: in.Email, when: seconds(in.Time), statement: s}.report(rules), nil
+	return event{kind: kind, service: "mailjet", id: string(in.MessageID), to: in.Email, when: in.Time.time(), statement: s}.report(rules), nil
 }
 
 // mandrillMeans are the values of bounce_description and of a reject's reason.
@@ -375,9 +401,9 @@ var mandrillMeans = map[string]bounce.Reason{
 // Mandrill: mailchimp.com/developer/transactional/docs/webhooks.
 func mandrill(rules *bounce.Rules, raw json.RawMessage) (*bounce.Report, error) {
 	var in struct {
-		Event string      `json:"event"`
-		ID    string      `json:"_id"`
-		TS    json.Number `json:"ts"`
+		Event string `json:"event"`
+		ID    string `json:"_id"`
+		TS    scalar `json:"ts"`
 		Msg   struct {
 			Email       string `json:"email"`
 			Sender      string `json:"sender"`
@@ -402,10 +428,12 @@ func mandrill(rules *bounce.Rules, raw json.RawMessage) (*bounce.Report, error) 
 	}
 	m := in.Msg
 	reply, ip := m.Diag, ""
-	if n := len(m.Events); n > 0 {
-		ip = m.Events[n-1].SourceIP
-		if reply == "" {
-			reply = m.Events[n-1].Diag
+	for _, e := range m.Events {
+		if e.Type == "sent" && kind != bounce.Success {
+			continue
+		}
+		if ip = e.SourceIP; m.Diag == "" {
+			reply = e.Diag
 		}
 	}
 	means := mandrillMeans[m.Description]
@@ -413,7 +441,7 @@ func mandrill(rules *bounce.Rules, raw json.RawMessage) (*bounce.Report, error) 
 		means = mandrillMeans[m.Reject]
 	}
 	return event{
-		kind: kind, service: "mandrill", id: in.ID, from: m.Sender, to: m.Email, subject: m.Subject, when: seconds(in.TS), sendingIP: ip,
+		kind: kind, service: "mandrill", id: in.ID, from: m.Sender, to: m.Email, subject: m.Subject, when: in.TS.time(), sendingIP: ip,
 		statement: bounce.Statement{
 			Recipient: m.Email, Reply: reply, Verdict: join(in.Event, m.Description, m.Reject), Means: means,
 			Permanence: map[string]bounce.Permanence{"hard_bounce": bounce.Permanent, "soft_bounce": bounce.Temporary}[in.Event],
@@ -434,16 +462,21 @@ func resend(rules *bounce.Rules, raw json.RawMessage) (*bounce.Report, error) {
 		Type    string `json:"type"`
 		Created string `json:"created_at"`
 		Data    struct {
-			ID      string   `json:"email_id"`
-			From    string   `json:"from"`
-			To      []string `json:"to"`
-			Subject string   `json:"subject"`
+			ID      string `json:"email_id"`
+			From    string `json:"from"`
+			To      list   `json:"to"`
+			Subject string `json:"subject"`
 			Bounce  struct {
-				Message    string   `json:"message"`
-				Type       string   `json:"type"`
-				SubType    string   `json:"subType"`
-				Diagnostic []string `json:"diagnosticCode"`
+				Message    string `json:"message"`
+				Type       string `json:"type"`
+				SubType    string `json:"subType"`
+				Diagnostic list   `json:"diagnosticCode"`
 			} `json:"bounce"`
+			Suppressed struct {
+				Message    string `json:"message"`
+				Type       string `json:"type"`
+				Diagnostic list   `json:"diagnosticCode"`
+			} `json:"suppressed"`
 			Failed struct {
 				Reason string `json:"reason"`
 			} `json:"failed"`
@@ -452,12 +485,24 @@ func resend(rules *bounce.Rules, raw json.RawMessage) (*bounce.Report, error) {
 	if err := json.Unmarshal(raw, &in); err != nil {
 		return nil, err
 	}
-	kinds := map[string]bounce.Kind{"email.bounced": bounce.Failure, "email.failed": bounce.Failure, "email.delivery_delayed": bounce.Delay, "email.delivered": bounce.Success, "email.complained": bounce.Feedback}
+	switch {
+	case strings.HasPrefix(in.Type, "contact.") || strings.HasPrefix(in.Type, "domain."):
+		return nil, nil
+	case in.Data.ID == "" || len(in.Data.To) == 0:
+		return nil, ErrUnknown // some other service's
+	}
+	kinds := map[string]bounce.Kind{"email.bounced": bounce.Failure, "email.suppressed": bounce.Failure, "email.failed": bounce.Failure, "email.delivery_delayed": bounce.Delay, "email.delivered": bounce.Success, "email.complained": bounce.Feedback}
 	kind, ok := kinds[in.Type]
 	if !ok {
 		return nil, nil
 	}
 	b := in.Data.Bounce
+	if s := in.Data.Suppressed; in.Type == "email.suppressed" {
+		b.Message, b.SubType, b.Diagnostic = s.Message, s.Type, s.Diagnostic
+		if resendMeans[b.SubType] == "" {
+			b.SubType = "Suppressed"
+		}
+	}
 	reply := b.Message
 	if len(b.Diagnostic) > 0 {
 		reply = strings.Join(b.Diagnostic, "\n")
@@ -475,7 +520,11 @@ func resend(rules *bounce.Rules, raw json.RawMessage) (*bounce.Report, error) {
 	}
 	var rep *bounce.Report
 	for _, to := range in.Data.To {
+		to = address(to)
 		e.to, e.statement.Recipient = to, to
+		// An event for several recipients does not say which of them it is about, unless
+		// the diagnostic names it.
+		e.statement.Doubtful = len(in.Data.To) > 1 && !strings.Contains(strings.ToLower(reply), strings.ToLower(to))
 		one := e.report(rules)
 		if rep == nil {
 			rep = one

@@ -27,8 +27,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/mail"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -53,10 +55,14 @@ var (
 	ErrTooLarge = errors.New("webhook: the payload is too large")
 )
 
+// maxErrors bounds what is said of the events that could not be read.
+const maxErrors = 10
+
 // Parse reads the body of a request: JSON, or for Mandrill a form with the field
 // mandrill_events. It returns a report for each event that tells what became of a
 // mail, in their order. The error is [ErrUnknown], [ErrSubscription], [ErrTooLarge]
-// or wraps one of encoding/json.
+// or wraps one of encoding/json. An event that cannot be read does not lose the
+// others: their reports come back beside the error.
 func Parse(payload []byte) ([]*bounce.Report, error) {
 	return ParseWith(bounce.DefaultRules(), payload)
 }
@@ -86,16 +92,17 @@ func ParseWith(rules *bounce.Rules, payload []byte) ([]*bounce.Report, error) {
 		return nil, ErrTooLarge
 	}
 	reports := []*bounce.Report{}
+	var bad []error
 	for i, event := range events {
 		rep, err := parse(rules, event)
-		if err != nil {
-			return nil, fmt.Errorf("webhook: event %d: %w", i+1, err)
-		}
-		if rep != nil {
+		switch {
+		case err != nil && len(bad) < maxErrors:
+			bad = append(bad, fmt.Errorf("webhook: event %d: %w", i+1, err))
+		case rep != nil:
 			reports = append(reports, rep)
 		}
 	}
-	return reports, nil
+	return reports, errors.Join(bad...)
 }
 
 // services are tried in their order: the first whose keys are all there is it.
@@ -103,16 +110,19 @@ var services = []struct {
 	keys []string // "a.b" is b within a
 	read func(*bounce.Rules, json.RawMessage) (*bounce.Report, error)
 }{
+	// SendGrid first: it puts the sender's own arguments among its keys.
+	{[]string{"event", "sg_event_id"}, sendgrid},
+	{[]string{"event", "sg_message_id"}, sendgrid},
 	{[]string{"Type", "TopicArn"}, ses},
-	{[]string{"notificationType", "mail"}, ses},
+	{[]string{"notificationType"}, ses},
 	{[]string{"eventType", "mail"}, ses},
 	{[]string{"event-data"}, mailgun},
 	{[]string{"RecordType"}, postmark},
 	{[]string{"msys"}, sparkpost},
 	{[]string{"event", "msg"}, mandrill},
+	{[]string{"type", "action", "reject"}, skip}, // Mandrill's news of its own lists
+	{[]string{"type", "action", "entry"}, skip},
 	{[]string{"type", "data", "created_at"}, resend},
-	{[]string{"event", "sg_event_id"}, sendgrid},
-	{[]string{"event", "sg_message_id"}, sendgrid},
 	{[]string{"event", "smtp-id"}, sendgrid},
 	{[]string{"event", "MessageID"}, mailjet},
 	{[]string{"event", "mj_campaign_id"}, mailjet},
@@ -120,7 +130,12 @@ var services = []struct {
 	{[]string{"event", "email", "ts_event"}, brevo},
 }
 
+func skip(*bounce.Rules, json.RawMessage) (*bounce.Report, error) { return nil, nil }
+
 func parse(rules *bounce.Rules, event json.RawMessage) (*bounce.Report, error) {
+	if string(event) == "null" {
+		return nil, nil
+	}
 	var keys map[string]json.RawMessage
 	if err := json.Unmarshal(event, &keys); err != nil {
 		return nil, err
@@ -147,6 +162,7 @@ type event struct {
 	subject   string
 	when      time.Time
 	sendingIP string
+	complaint string // the kind of complaint; "abuse" where empty
 	statement bounce.Statement
 }
 
@@ -158,7 +174,11 @@ func (e event) report(rules *bounce.Rules) *bounce.Report {
 	}
 	rep := &bounce.Report{Original: original}
 	if e.kind == bounce.Feedback {
-		rep = bounce.Complained(bounce.Abuse{Type: "abuse", OriginalRcptTo: []string{e.statement.Recipient}}, original)
+		if e.complaint == "" {
+			e.complaint = "abuse"
+		}
+		rep = bounce.Complained(bounce.Abuse{Type: e.complaint, OriginalRcptTo: []string{e.statement.Recipient}}, original)
+		rep.Recipients[0].Suppress = rep.Recipients[0].Suppress && !e.statement.Doubtful
 	}
 	rep.Kind, rep.Service, rep.ServiceID, rep.Date = e.kind, e.service, e.id, e.when
 	switch e.kind {
@@ -181,19 +201,78 @@ func (e event) report(rules *bounce.Rules) *bounce.Report {
 // trim takes the brackets off a Message-ID.
 func trim(s string) string { return strings.Trim(s, "<> ") }
 
-// seconds reads a Unix time, with or without fractions.
-func seconds(n json.Number) time.Time {
-	f, err := n.Float64()
-	if err != nil || f <= 0 || f > 1e11 {
+// A scalar is a JSON string, number, boolean or null, as its text: services are
+// not always true to their documentation. Anything else is "".
+type scalar string
+
+func (s *scalar) UnmarshalJSON(b []byte) error {
+	var text string
+	switch {
+	case json.Unmarshal(b, &text) == nil:
+		*s = scalar(text)
+	case len(b) > 0 && (b[0] == '{' || b[0] == '['):
+		*s = ""
+	default:
+		*s = scalar(b)
+	}
+	return nil
+}
+
+func (s scalar) number() int {
+	n, _ := strconv.Atoi(string(s))
+	return n
+}
+
+// time reads a Unix time, with or without fractions, in seconds or milliseconds, or
+// an RFC 3339 time.
+func (s scalar) time() time.Time {
+	f, err := strconv.ParseFloat(string(s), 64)
+	switch {
+	case err != nil:
+		return iso(string(s))
+	case f <= 0 || f > 1e14:
 		return time.Time{}
+	case f > 1e11:
+		return time.UnixMilli(int64(f)).UTC()
 	}
 	return time.Unix(int64(f), 0).UTC()
 }
 
+// A list is a JSON array of strings, or one string.
+type list []string
+
+func (l *list) UnmarshalJSON(b []byte) error {
+	var one string
+	if json.Unmarshal(b, &one) == nil {
+		*l = list{one}
+		return nil
+	}
+	var many []scalar
+	if err := json.Unmarshal(b, &many); err != nil {
+		return err
+	}
+	*l = nil
+	for _, s := range many {
+		*l = append(*l, string(s))
+	}
+	return nil
+}
+
 // iso reads an RFC 3339 time.
 func iso(s string) time.Time {
-	t, _ := time.Parse(time.RFC3339, s)
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return time.Time{}
+	}
 	return t.UTC()
+}
+
+// address takes the address out of "Anna <anna@recipient.example>".
+func address(s string) string {
+	if a, err := mail.ParseAddress(s); err == nil {
+		return a.Address
+	}
+	return strings.TrimSpace(s)
 }
 
 // code reads an enhanced status code, or returns the zero value.

@@ -11,6 +11,7 @@ import (
 // The errors of Parse.
 var (
 	ErrNoEvent      = errors.New("ses: no SES event")
+	ErrText         = errors.New("ses: an SNS notification of text") // SES says so that a topic works
 	ErrSubscription = errors.New("ses: an SNS subscription to confirm")
 )
 
@@ -22,6 +23,7 @@ type Event struct {
 	Complaint        *Complaint `json:"complaint"`
 	Delivery         *Delivery  `json:"delivery"`
 	Delay            *Delay     `json:"deliveryDelay"`
+	Reject           *Reject    `json:"reject"`
 	Mail             Mail       `json:"mail"`
 }
 
@@ -77,6 +79,11 @@ type Delay struct {
 	ReportingMTA string      `json:"reportingMTA"`
 }
 
+// A Reject says that SES found a virus and sent nothing.
+type Reject struct {
+	Reason string `json:"reason"`
+}
+
 // Mail is the mail that the event is about.
 type Mail struct {
 	MessageID   string   `json:"messageId"` // SES's own
@@ -91,7 +98,8 @@ type Mail struct {
 	} `json:"commonHeaders"`
 }
 
-// Parse reads the first JSON value of b. Its errors are [ErrNoEvent],
+// Parse reads the first JSON value of b. An event of a type that is not known is
+// returned with its type alone. Its errors are [ErrNoEvent], [ErrText],
 // [ErrSubscription] and those of encoding/json.
 func Parse(b []byte) (*Event, error) {
 	var envelope struct {
@@ -104,6 +112,9 @@ func Parse(b []byte) (*Event, error) {
 	switch envelope.Type {
 	case "Notification":
 		b = []byte(envelope.Message)
+		if !bytes.HasPrefix(bytes.TrimSpace(b), []byte("{")) {
+			return nil, ErrText
+		}
 	case "SubscriptionConfirmation", "UnsubscribeConfirmation":
 		return nil, ErrSubscription
 	}

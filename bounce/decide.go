@@ -170,7 +170,7 @@ func (r *Rules) decide(q question) verdict {
 	if v.provider == "" && best.rule != nil && v.because.Rule == best.rule.ID && r.isReceiver(best.rule.Provider) {
 		v.provider = best.rule.Provider // a wording that only this receiver has
 	}
-	if v.reason.OfAddress() && v.reason != Complaint && r.doubtful(&v, q, hits, listed != nil) {
+	if v.reason.OfAddress() && v.reason != Complaint && v.reason != Suppressed && r.doubtful(&v, q, hits, listed != nil) {
 		v.certainty = Possible
 	}
 	v.atSender(q)

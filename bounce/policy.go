@@ -242,6 +242,9 @@ func waitFor(e Event) time.Duration {
 
 // burst says why a refusal is not the address's fault, or returns "".
 func (p Policy) burst(h *History, e Event) string {
+	if !e.Suppress && e.Reason != MailboxFull {
+		return ""
+	}
 	if e.Recipients >= p.BurstReport {
 		return "All recipients of one report were refused: that is no fault of each address."
 	}

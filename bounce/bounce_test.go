@@ -247,10 +247,22 @@ func TestUnresolvedRelayKeepsTheAddress(t *testing.T) {
 }
 
 func TestFeedbackReportsThatAreNoComplaint(t *testing.T) {
-	for kind, want := range map[string]bool{"abuse": true, "opt-out": true, "auth-failure": false, "not-spam": false, "fraud": false} {
-		rep := ParseBytes([]byte("From: fbl@receiver.example\nSubject: report\nContent-Type: multipart/report; boundary=f\n\n--f\nContent-Type: message/feedback-report\n\nFeedback-Type: " + kind + "\nOriginal-Rcpt-To: anna@recipient.example\n\n--f--\n"))
-		if rep.Kind != Feedback || rep.Recipients[0].Suppress != want {
-			t.Errorf("%s: %s, %+v", kind, rep.Kind, rep.Recipients)
+	for _, tt := range []struct {
+		fields   string
+		reason   Reason
+		suppress bool
+	}{
+		{"abuse", Complaint, true},
+		{"opt-out", Complaint, true},
+		{"not-spam", ReasonUnknown, false},
+		{"fraud", Complaint, false},
+		{"auth-failure", Unauthenticated, false},
+		{"auth-failure\nAuth-Failure: bodyhash", DKIMFailed, false},
+		{"auth-failure\nAuth-Failure: dmarc\nDelivery-Result: reject", DMARCFailed, false},
+	} {
+		rep := ParseBytes([]byte("From: fbl@receiver.example\nSubject: report\nContent-Type: multipart/report; boundary=f\n\n--f\nContent-Type: message/feedback-report\n\nFeedback-Type: " + tt.fields + "\nOriginal-Rcpt-To: anna@recipient.example\n\n--f--\n"))
+		if r := rep.Recipients[0]; rep.Kind != Feedback || r.Reason != tt.reason || r.Suppress != tt.suppress || tt.suppress == (r.Response == Ignore) {
+			t.Errorf("%s: %s, %+v", tt.fields, rep.Kind, r)
 		}
 	}
 }

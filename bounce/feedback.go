@@ -128,15 +128,32 @@ func (rep *Report) complained() []string {
 	return nil
 }
 
-// complaint is the recipient who complained.
+// authFailures are the values of Auth-Failure (RFC 6591, section 3.1, and RFC 7489,
+// section 7.3.1).
+var authFailures = map[string]Reason{"adsp": DKIMFailed, "bodyhash": DKIMFailed, "dkim": DKIMFailed, "revoked": DKIMFailed, "signature": DKIMFailed, "spf": SPFFailed, "dmarc": DMARCFailed}
+
+// complaint is the recipient whom the report is about.
 func (rep *Report) complaint(address string) Recipient {
-	rec := Recipient{Address: address, Action: Delivered, Reason: Complaint, Category: Complaint.Category(), Response: Complaint.Response(), Permanence: NoFailure, Suppress: true, Certainty: Certain}
+	rec := Recipient{Address: address, Action: Delivered, Reason: Complaint, Permanence: NoFailure, Certainty: Certain, Suppress: true}
 	rec.Because = Decision{Rule: "container", Text: "Feedback-Type: " + rep.Complaint.Type, Source: "RFC 5965, section 3.1", Says: "The recipient reported the mail as unwanted."}
-	if t := rep.Complaint.Type; t != "abuse" && t != "opt-out" && t != "" {
-		// RFC 6591 reports failed authentication so, mostly of forged mail; fraud and
-		// virus reports too are no wish of the recipient's.
-		rec.Suppress, rec.Response = false, Ignore
+	switch t := rep.Complaint.Type; t {
+	case "", "abuse", "opt-out":
+	case "auth-failure":
+		rec.Reason, rec.Suppress = Unauthenticated, false
+		if reason := authFailures[lower(rep.Complaint.AuthFailure)]; reason != "" {
+			rec.Reason = reason
+		}
+		rec.Because.Source, rec.Because.Says = "RFC 6591, section 3.1", "The receiver reports that the mail failed authentication; mostly such mail is forged."
+	case "fraud", "virus":
+		rec.Suppress = false
 		rec.Because.Says = "The receiver sends a feedback report of type " + t + "; the recipient asked for nothing."
+	default:
+		rec.Reason, rec.Suppress = ReasonUnknown, false
+		rec.Because.Says = "The receiver sends a feedback report of type " + t + "; that is no complaint."
+	}
+	rec.Category, rec.Response = rec.Reason.Category(), rec.Reason.Response()
+	if !rec.Suppress {
+		rec.Response = Ignore
 	}
 	return rec
 }

@@ -3,9 +3,11 @@ package webhook
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rebound-mail/rebound/bounce"
 )
@@ -171,6 +173,129 @@ func TestParseErrors(t *testing.T) {
 	for _, payload := range []string{"", "no JSON", "[1]", `{"RecordType":5}`, "mandrill_events=%zz", `{"event-data":[]}`} {
 		if _, err := Parse([]byte(payload)); err == nil {
 			t.Errorf("%q: no error", payload)
+		}
+	}
+}
+
+// A line of events is what one payload tells, a field each: kind, address, reason,
+// and whether the address is suppressed.
+func lineOf(rep *bounce.Report) string {
+	var b strings.Builder
+	b.WriteString(string(rep.Kind))
+	for _, r := range rep.Recipients {
+		fmt.Fprintf(&b, " %s %s", r.Address, r.Reason)
+		if r.Suppress {
+			b.WriteString(" suppress")
+		}
+	}
+	return b.String()
+}
+
+// What services post beside plain bounces, and not as they document it.
+func TestParseOtherEvents(t *testing.T) {
+	for payload, want := range map[string]string{
+		// SES
+		`{"notificationType":"Delivery","delivery":{"recipients":["anna@recipient.example"],"smtpResponse":"250 ok","timestamp":"2026-11-24T10:00:00Z"},"mail":{"messageId":"s"}}`:                                               "success anna@recipient.example unknown",
+		`{"eventType":"Reject","reject":{"reason":"Bad content"},"mail":{"messageId":"s","destination":["anna@recipient.example"]}}`:                                                                                             "failure anna@recipient.example malware",
+		`{"eventType":"DeliveryDelay","deliveryDelay":{"delayType":"MailboxFull"},"mail":{"messageId":"s","destination":["anna@recipient.example"]}}`:                                                                            "delay anna@recipient.example mailbox-full",
+		`{"eventType":"Open","mail":{"messageId":"s","destination":["anna@recipient.example"]}}`:                                                                                                                                 "",
+		`{"Type":"Notification","TopicArn":"arn","Message":"Successfully validated SNS topic for Amazon SES event publishing."}`:                                                                                                 "",
+		`{"notificationType":"Complaint","complaint":{"complainedRecipients":[{"emailAddress":"anna@recipient.example"},{"emailAddress":"bob@recipient.example"}],"complaintFeedbackType":"not-spam"},"mail":{"messageId":"s"}}`: "complaint anna@recipient.example unknown bob@recipient.example unknown",
+		// SendGrid
+		`[{"event":"bounce","type":"blocked","sg_event_id":"1","email":"anna@recipient.example","bounce_classification":"Invalid Address","reason":"550 rejected"}]`: "failure anna@recipient.example unknown",
+		`[{"event":"bounce","sg_message_id":"1","email":"anna@recipient.example","bounce_classification":"Reputation"}]`:                                             "failure anna@recipient.example ip-reputation",
+		`[{"event":"dropped","smtp-id":"1","email":"anna@recipient.example","reason":"Spam Content"}]`:                                                               "failure anna@recipient.example spam-content",
+		`[{"event":"spamreport","sg_event_id":"1","email":"anna@recipient.example","timestamp":"2026-11-24T10:00:00Z"}]`:                                             "complaint anna@recipient.example complaint suppress",
+		`[{"event":"bounce","sg_event_id":"1","msg":"mine","data":{"to":[]},"email":"anna@recipient.example","reason":"550 5.1.1 User unknown"}]`:                    "failure anna@recipient.example unknown-recipient suppress",
+		`[null,{"event":"bounce","sg_event_id":"1","email":"anna@recipient.example","reason":"550 5.1.1 User unknown"}]`:                                             "failure anna@recipient.example unknown-recipient suppress",
+		// Mailgun
+		`{"event-data":{"event":"delivered","recipient":"anna@recipient.example"}}`:                                                "success anna@recipient.example unknown",
+		`{"event-data":{"event":"complained","recipient":"anna@recipient.example"}}`:                                               "complaint anna@recipient.example complaint suppress",
+		`{"event-data":{"event":"opened","recipient":"anna@recipient.example"}}`:                                                   "",
+		`{"event-data":{"event":"failed","severity":"permanent","reason":"suppress-bounce","recipient":"anna@recipient.example"}}`: "failure anna@recipient.example suppressed suppress",
+		// Postmark
+		`{"RecordType":"SpamComplaint","Email":"anna@recipient.example"}`:                                                   "complaint anna@recipient.example complaint suppress",
+		`{"RecordType":"Delivery","Recipient":"anna@recipient.example","DeliveredAt":"2026-11-24T10:00:00Z"}`:               "success anna@recipient.example unknown",
+		`{"RecordType":"Bounce","Type":"ChallengeVerification","Email":"anna@recipient.example"}`:                           "challenge anna@recipient.example challenge",
+		`{"RecordType":"Bounce","Type":"Transient","Email":"anna@recipient.example","Details":"421 4.7.0 Try again later"}`: "delay anna@recipient.example system",
+		`{"RecordType":"Bounce","Type":"BadEmailAddress","Email":"anna@recipient..example"}`:                                "failure anna@recipient..example recipient-syntax suppress",
+		`{"RecordType":"Bounce","Type":"Unsubscribe","Email":"anna@recipient.example"}`:                                     "",
+		`{"RecordType":"Open","Recipient":"anna@recipient.example"}`:                                                        "",
+		// SparkPost
+		`[{"msys":{}}]`: "",
+		`[{"msys":{"track_event":{"type":"click"}}}]`:       "",
+		`[{"msys":{"message_event":{"type":"injection"}}}]`: "",
+		`[{"msys":{"gen_event":{"type":"generation_rejection","reason":"recipient address suppressed due to customer policy","rcpt_to":"anna@recipient.example"}}}]`: "failure anna@recipient.example suppressed suppress",
+		`[{"msys":{"message_event":{"type":"bounce","bounce_class":60,"rcpt_to":"anna@recipient.example"}}}]`:                                                        "auto-reply anna@recipient.example vacation",
+		`[{"msys":{"message_event":{"type":"bounce","bounce_class":"90","rcpt_to":"anna@recipient.example"}}}]`:                                                      "",
+		`[{"msys":{"message_event":{"type":"bounce","bounce_class":"100","rcpt_to":"anna@recipient.example"}}}]`:                                                     "challenge anna@recipient.example challenge",
+		`[{"msys":{"message_event":{"type":"out_of_band","bounce_class":10,"error_code":null,"rcpt_to":"anna@recipient.example"}}}]`:                                 "failure anna@recipient.example unknown-recipient suppress",
+		// Brevo
+		`{"event":"blocked","email":"anna@recipient.example","message-id":"1","reason":"blacklist user: hard bounced"}`:      "failure anna@recipient.example suppressed suppress",
+		`{"event":"hardBounce","email":"anna@recipient.example","ts_event":1795514400000,"reason":"550 5.1.1 User unknown"}`: "failure anna@recipient.example unknown-recipient suppress",
+		`{"event":"spam","email":"anna@recipient.example","message-id":"1","ts_epoch":1795514400000}`:                        "complaint anna@recipient.example complaint suppress",
+		`{"event":"click","email":"anna@recipient.example","message-id":"1"}`:                                                "",
+		// Mailjet
+		`{"event":"blocked","email":"anna@recipient.example","MessageID":"1","error":"preblocked","error_related_to":"mailjet"}`: "failure anna@recipient.example suppressed suppress",
+		`{"event":"bounce","email":"anna@recipient.example","mj_campaign_id":1,"hard_bounce":0,"error":"quota exceeded"}`:        "failure anna@recipient.example mailbox-full",
+		`{"event":"unsub","email":"anna@recipient.example","MessageID":1}`:                                                       "",
+		// Mandrill
+		`[{"event":"reject","_id":"1","msg":{"email":"anna@recipient.example","reject_reason":"hard-bounce"}}]`:                                                                                                                                "failure anna@recipient.example suppressed suppress",
+		`[{"event":"deferral","_id":"1","msg":{"email":"anna@recipient.example","smtp_events":[{"type":"sent","diag":"250 ok"},{"type":"deferred","diag":"451 4.3.5 Temporarily unavailable, try again later","source_ip":"198.51.100.7"}]}}]`: "delay anna@recipient.example system",
+		`[{"event":"send","_id":"1","msg":{"email":"anna@recipient.example"}}]`:                                                                                                                                                                "",
+		`[{"type":"blacklist","action":"add","reject":{"email":"anna@recipient.example"}}]`:                                                                                                                                                    "",
+		// Resend
+		`{"type":"email.complained","created_at":"2026-11-24T10:00:00Z","data":{"email_id":"1","to":["Anna <anna@recipient.example>"]}}`:                                                                                                                                             "complaint anna@recipient.example complaint suppress",
+		`{"type":"email.complained","created_at":"x","data":{"email_id":"1","to":["anna@recipient.example","bob@recipient.example"]}}`:                                                                                                                                               "complaint anna@recipient.example complaint bob@recipient.example complaint",
+		`{"type":"email.bounced","created_at":"x","data":{"email_id":"1","to":["anna@recipient.example","bob@recipient.example"],"bounce":{"type":"Permanent","subType":"General","message":"bounced","diagnosticCode":["smtp; 550 5.1.1 <bob@recipient.example>: user unknown"]}}}`: "failure anna@recipient.example unknown-recipient bob@recipient.example unknown-recipient suppress",
+		`{"type":"email.suppressed","created_at":"x","data":{"email_id":"1","to":"anna@recipient.example","suppressed":{"message":"It is on the suppression list."}}}`:                                                                                                               "failure anna@recipient.example suppressed suppress",
+		`{"type":"email.failed","created_at":"x","data":{"email_id":"1","to":["anna@recipient.example"],"failed":{"reason":"reached_daily_quota"}}}`:                                                                                                                                 "failure anna@recipient.example unknown",
+		`{"type":"email.opened","created_at":"x","data":{"email_id":"1","to":["anna@recipient.example"]}}`:                                                                                                                                                                           "",
+		`{"type":"contact.created","created_at":"x","data":{"id":"1"}}`:                                                                                                                                                                                                              "",
+	} {
+		reports, err := Parse([]byte(payload))
+		if err != nil {
+			t.Errorf("%.120s: %v", payload, err)
+			continue
+		}
+		var got []string
+		for _, rep := range reports {
+			got = append(got, lineOf(rep))
+		}
+		if strings.Join(got, "; ") != want {
+			t.Errorf("%.160s\ngot  %s\nwant %s", payload, strings.Join(got, "; "), want)
+		}
+	}
+}
+
+// An event that cannot be read is named, and the others are not lost.
+func TestParseKeepsTheRestOfABatch(t *testing.T) {
+	reports, err := Parse([]byte(`[
+		{"event":"bounce","sg_event_id":"1","email":"anna@recipient.example","reason":"550 5.1.1 User unknown"},
+		{"event":"bounce","sg_event_id":"2","email":{"no":"address"}},
+		{"hello":"world"},
+		{"event":"bounce","sg_event_id":"3","email":"bob@recipient.example","reason":"550 5.1.1 User unknown"}]`))
+	if len(reports) != 2 || reports[1].Recipients[0].Address != "bob@recipient.example" {
+		t.Fatalf("%d reports", len(reports))
+	}
+	var wrong *json.UnmarshalTypeError
+	if !errors.Is(err, ErrUnknown) || !errors.As(err, &wrong) || !strings.Contains(err.Error(), "event 2") || !strings.Contains(err.Error(), "event 3") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestParseTimes(t *testing.T) {
+	want := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
+	for _, stamp := range []string{`1795514400`, `1795514400.25`, `"1795514400"`, `1795514400000`, `"2026-11-24T10:00:00Z"`, `"2026-11-24T11:00:00+01:00"`} {
+		reports, err := Parse([]byte(`{"event":"delivered","email":"anna@recipient.example","message-id":"1","ts_event":` + stamp + `}`))
+		if err != nil || len(reports) != 1 || !reports[0].Date.Equal(want) {
+			t.Errorf("%s: %v, %+v", stamp, err, reports)
+		}
+	}
+	for _, stamp := range []string{`-1`, `1e300`, `"yesterday"`, `{}`, `null`} {
+		reports, err := Parse([]byte(`{"event":"delivered","email":"anna@recipient.example","message-id":"1","ts_event":` + stamp + `}`))
+		if err != nil || len(reports) != 1 || !reports[0].Date.IsZero() {
+			t.Errorf("%s: %v, %+v", stamp, err, reports)
 		}
 	}
 }

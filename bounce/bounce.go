@@ -244,7 +244,8 @@ func (r *Rules) judge(rec *Recipient, quoted, around string) {
 		}
 	}
 	rec.Reason, rec.Because, rec.Certainty = v.reason, v.because, v.certainty
-	rec.Mentions, rec.Provider, rec.Expired = v.mentions, v.provider, v.expired
+	rec.Mentions, rec.Provider = v.mentions, v.provider
+	rec.Expired = v.expired || rec.ReportedStatus.entry().reason == Expired
 	rec.Legs = readLegs(rec.Reply.Text)
 	rec.conclude(v.permanence)
 	if rec.Permanence == Temporary {

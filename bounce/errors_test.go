@@ -148,7 +148,7 @@ func TestLegsOfResultFields(t *testing.T) {
 			{Method: "spf", Result: "fail", Domain: "shop.example"}, {Method: "dkim", Result: "none"}, {Method: "dmarc", Result: "fail", Domain: "shop.example"},
 		},
 		"550 5.7.1 dkim=permerror header.d=shop.example": {{Method: "dkim", Result: "permerror", Domain: "shop.example"}},
-		"550 5.7.1 spf=maybe": nil,
+		"550 5.7.1 spf=maybe":                            nil,
 		"550 5.7.1 nospf=fail and spf=failed, DKIM=":     nil,
 		"550 5.7.1 SPF [not closed with ip: = x":         nil,
 		"550 5.7.1 spf=fail smtp.mailfrom=not_a_host..x": {{Method: "spf", Result: "fail"}},

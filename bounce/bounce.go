@@ -11,15 +11,21 @@
 //	}
 //
 // [Parse] takes a whole message: a delivery status notification (RFC 3464), the
-// plain text of Exim, qmail, Postfix and others, a complaint (RFC 5965) or an
-// automatic reply (RFC 3834). [ParseReply] takes what an SMTP server answered,
-// [FromError] the error of a Go SMTP client. All give the same [Report].
+// plain text of Exim, qmail, Postfix and others, a feedback report (RFC 5965), an
+// automatic reply (RFC 3834), a read receipt (RFC 8098) or a challenge.
+// [ParseReply] takes what an SMTP server answered, [FromError] the error of a Go
+// SMTP client, [Judge] what a program already knows in parts, and package
+// bounce/webhook what sending services post. All give the same [Report]; its Err
+// is for errors.Is.
 //
 // Each recipient carries its [Reason], what to do about it, and the decision
 // behind it: the rule, the text that it matched, and the page that documents the
 // wording. A recipient is never to be suppressed for a fault of the sender or of
 // the receiver, whatever the reply code. Where the text does not tell, the
 // reason is "unknown".
+//
+// A [Policy] decides from a [History] of such events whether to keep, pause or
+// suppress an address, and finds those that were suppressed without need.
 //
 // The package is pure: it asks no network and no clock, and keeps no state. Input
 // is taken as hostile: time and memory are linear in its size, nested parts,

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"reflect"
 	"runtime"
 	"strings"
@@ -312,6 +314,17 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("From: MAILER-DAEMON@a.example\nSubject: failure notice\n\n<b@c.example>:\nRemote host said: 550 x\n"))
 	f.Add([]byte("Content-Type: text/html; charset=iso-2022-jp\nContent-Transfer-Encoding: base64\n\nPGI+"))
 	f.Add([]byte("Content-Type: multipart/report; boundary=\n\n--\n--\n"))
+	files, err := filepath.Glob("testdata/bounces/*.eml")
+	if err != nil || len(files) == 0 {
+		f.Fatal("no bounces")
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
 	f.Fuzz(func(t *testing.T, message []byte) {
 		rep := ParseBytes(message)
 		for _, r := range rep.Recipients {
@@ -322,8 +335,62 @@ func FuzzParse(f *testing.F) {
 				t.Fatalf("suppressed for %s", r.Reason)
 			}
 		}
-		if _, err := json.Marshal(rep); err != nil {
+		first, err := json.Marshal(rep)
+		if err != nil {
 			t.Fatal(err)
+		}
+		var back Report
+		if err := json.Unmarshal(first, &back); err != nil {
+			t.Fatal(err)
+		}
+		if second, err := json.Marshal(&back); err != nil || !bytes.Equal(first, second) {
+			t.Fatalf("%v\n%s\nreads back as\n%s", err, first, second)
+		}
+	})
+}
+
+// FuzzReaders gives every reader of a container what only the others would keep
+// from it.
+func FuzzReaders(f *testing.F) {
+	for _, s := range []string{
+		"Final-Recipient: utf-8; \\x{42F}@recipient.example\nAction: failed\n folded\n\nStatus: 5.1.1 (no)",
+		"<anna@recipient.example>: host mx.recipient.example[192.0.2.1] said: 550-5.1.1 no\n    550 no",
+		"Remote Server returned '550 5.1.1 no'\nanna@recipient.example\n#< #5.1.1 smtp;550 5.1.1 no> #SMTP#",
+		"Feedback-Type: abuse\nSource-IP: [192.0.2.1]\nReported-URI: http://shop.example/\nIncidents: 3",
+		"Disposition: automatic-action/MDN-sent-automatically; deleted/error\nFinal-Recipient: rfc822;a@recipient.example",
+		"=E3=8\n=\n=4g", "PGI+\n=\n", "<b>a<br>b<style>x</style>&#x26;&bogus;", "=?iso-2022-jp?B?GyRC?= =?x?q?=?=",
+		"SPF [shop.example] with ip: [192.0.2.1] = did not pass dkim=fail header.d=shop.example", "try again after 2026-11-24 10:00:00 or in 5 minutes",
+		`{"Type":"Notification","Message":"{\"notificationType\":\"Bounce\",\"bounce\":{\"bouncedRecipients\":[{}]}}"}`,
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		b := []byte(s)
+		for _, g := range append(readGroups(b), plainFields(s)...) {
+			readRecipient(g)
+		}
+		textBlocks(s, nil).generated("a@recipient.example", "mx.recipient.example", s)
+		exchangeBlocks(s, 0, nil).of("a@recipient.example")
+		readAbuse(b)
+		readReceipt(b)
+		if decoded := decodeQuoted(b); len(decoded) > len(b) {
+			t.Fatalf("%d octets from %d", len(decoded), len(b))
+		}
+		decodeBase64(b)
+		decodeWords(s)
+		verpAddress(s)
+		if text := htmlText(s); len(text) > 8*len(s) {
+			t.Fatalf("%d octets of text from %d of HTML", len(text), len(s))
+		}
+		if len(readLegs(s)) > maxLegs {
+			t.Fatal("too many legs")
+		}
+		if d := retryAfter(s); d < 0 || d > maxRetryAfter {
+			t.Fatalf("wait %v", d)
+		}
+		retryAt(s)
+		if rep, err := DefaultRules().ParseSES(b); err == nil && rep.Kind == "" {
+			t.Fatal("a report without a kind")
 		}
 	})
 }

@@ -305,3 +305,26 @@ func TestHelp(t *testing.T) {
 		}
 	}
 }
+
+// Whatever is cut apart is whole when joined: no octet is lost but blank lines.
+func FuzzCutMessage(f *testing.F) {
+	one := "From: MAILER-DAEMON@mx.shop.example\nContent-Type: multipart/report; boundary=\"b\"\n\n--b\n\nno\n--b--\n"
+	f.Add([]byte(one + "\n" + one))
+	f.Add([]byte(strings.ReplaceAll(one+"\n\n"+one, "\n", "\r\n")))
+	f.Add([]byte("Content-Type: multipart/mixed;\n boundary=\"\n\n\n--\n"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var joined []byte
+		for rest := raw; len(rest) > 0; {
+			var one []byte
+			one, rest = cutMessage(rest)
+			if len(one) == 0 {
+				t.Fatal("a cut that takes nothing")
+			}
+			joined = append(joined, one...)
+		}
+		bare := func(b []byte) string { return strings.NewReplacer("\r", "", "\n", "").Replace(string(b)) }
+		if bare(joined) != bare(raw) {
+			t.Fatalf("%q became %q", raw, joined)
+		}
+	})
+}

@@ -464,12 +464,11 @@ func htmlText(s string) string {
 		b.WriteString(strings.ReplaceAll(s[:open], "\n", " "))
 		s = s[open:]
 		if strings.HasPrefix(s, "<!--") {
-			_, after, ok := strings.Cut(s, "-->")
-			if !ok {
-				break
+			if _, after, ok := strings.Cut(s, "-->"); ok {
+				s = after
+				continue
 			}
-			s = after
-			continue
+			break
 		}
 		end := strings.IndexByte(cutTag(s), '>')
 		if end < 0 || end > 1 && strings.Contains(s[1:end], "@") {
@@ -484,10 +483,12 @@ func htmlText(s string) string {
 		case name == "style" || name == "script":
 			at := indexFold(s, "</"+name)
 			if at < 0 {
-				return b.String()
+				at = len(s)
 			}
 			s = s[at:]
-		case blockTags[name]:
+		case name == "td" || name == "th":
+			b.WriteByte(' ')
+		case blockTags[strings.TrimPrefix(name, "/")]:
 			b.WriteByte('\n')
 		}
 	}
@@ -499,9 +500,12 @@ const maxTag = 1 << 10
 
 func cutTag(s string) string { return s[:min(len(s), maxTag)] }
 
+// tagName returns the name of a tag, with the slash where it closes.
 func tagName(tag string) string {
-	tag = strings.TrimPrefix(tag, "/")
 	end := 0
+	if strings.HasPrefix(tag, "/") {
+		end = 1
+	}
 	for end < len(tag) && isWord(tag[end]) {
 		end++
 	}

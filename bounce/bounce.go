@@ -219,9 +219,10 @@ func isIntermediate(text string) bool {
 // judge fills in what follows from the text about a recipient. Quoted is all
 // that was said; around is what else the report says of it, for the stage.
 func (r *Rules) judge(rec *Recipient, quoted, around string) {
-	inner, outer := innermost(cutText(quoted))
+	quoted = cutText(quoted)
+	inner, outer := innermost(quoted)
 	var plain bool
-	rec.Quoted, plain = collapse(cutText(quoted))
+	rec.Quoted, plain = collapse(quoted)
 	rec.Reply = readReply(inner, plain)
 	if rec.Reply.Code/100 == 2 && rec.Address != "" {
 		rec.Reply.Code = 0 // the exit status of a program, or a greeting
@@ -279,7 +280,7 @@ func (rec *Recipient) conclude(stated Permanence) {
 		rec.Permanence = Permanent
 	case rec.Status.Class == 4 || rec.Reply.Code/100 == 4:
 		rec.Permanence = Temporary
-	case rec.Expired || rec.passing():
+	case rec.Expired || rec.passing() || rec.Reason == MailboxFull && holds(rec.Reply.Text, retryWords):
 		rec.Permanence = Temporary
 	case rec.Address != "":
 		// No code at all: the report says that its server gave up (RFC 3464,
@@ -376,4 +377,5 @@ func joinWords(s string) string {
 	return b.String()
 }
 
-func cutText(s string) string { return cut(s, maxReply) }
+// cutText bounds a text, and replaces what is no UTF-8.
+func cutText(s string) string { return strings.ToValidUTF8(cut(s, maxReply), "\uFFFD") }

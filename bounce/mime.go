@@ -40,11 +40,11 @@ func (f *headerField) is(name string) bool {
 	return len(f.name) == len(name) && hasPrefixFold(f.name, name)
 }
 
-// value returns the lines of a field, trimmed and joined.
+// value returns the lines of a field, trimmed and joined, in UTF-8.
 func (f *headerField) value(between byte) string {
 	raw := bytes.TrimSpace(f.raw)
 	if bytes.IndexByte(raw, '\n') < 0 && bytes.IndexByte(raw, '\r') < 0 {
-		return string(raw)
+		return strings.ToValidUTF8(string(raw), "\uFFFD")
 	}
 	out := make([]byte, 0, len(raw))
 	for len(raw) > 0 {
@@ -60,7 +60,7 @@ func (f *headerField) value(between byte) string {
 		}
 		raw = raw[min(end+1, len(raw)):]
 	}
-	return string(out)
+	return strings.ToValidUTF8(string(out), "\uFFFD")
 }
 
 // get returns the unfolded value of the first field of a name, which is given in
@@ -515,7 +515,7 @@ func tagName(tag string) string {
 // decodeWords undoes RFC 2047 encoded words as far as they can be undone.
 func decodeWords(s string) string {
 	if !strings.Contains(s, "=?") {
-		return strings.ToValidUTF8(s, "\uFFFD")
+		return s
 	}
 	d := mime.WordDecoder{CharsetReader: func(charset string, input io.Reader) (io.Reader, error) {
 		e, err := htmlindex.Get(charset)
@@ -527,7 +527,7 @@ func decodeWords(s string) string {
 	}}
 	out, err := d.DecodeHeader(s)
 	if err != nil {
-		return strings.ToValidUTF8(s, "\uFFFD")
+		return s
 	}
 	return strings.ToValidUTF8(out, "\uFFFD")
 }

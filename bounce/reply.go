@@ -22,7 +22,6 @@ const maxReply = 32 << 10
 // readReply joins the lines of a reply and reads its codes. Plain says that it is
 // one line of ASCII with single spaces.
 func readReply(raw string, plain bool) Reply {
-	raw = cutText(raw)
 	if plain {
 		line := strings.TrimSpace(raw)
 		code, enhanced := leadingCodes(line)
@@ -34,7 +33,6 @@ func readReply(raw string, plain bool) Reply {
 			return Reply{Code: code, Enhanced: enhanced, Text: line}
 		}
 	}
-	raw = strings.ToValidUTF8(raw, "\uFFFD")
 	begin := strings.TrimSpace(raw)
 	code, enhanced := leadingCodes(begin)
 	said, more := "", enhanced.String()

@@ -43,6 +43,7 @@ var wordLists = []struct {
 	{failureWords, []string{
 		"error delivering", "could not be delivered", "couldn't be delivered", "cannot be delivered", "can't be delivered", "was not delivered", "wasn't delivered", "not been delivered", "unable to deliver", "undeliverable", "delivery failed", "failed to deliver",
 		"permanent fatal errors", "permanent error", "delivery to the following", "following address", "failed recipient", "did not reach", "your message was addressed", "invalid user address", "failed addresses", "unknown host", "not a member of this mailing list", "non remis", "unzustellbar", "konnte nicht", "could not deliver", "returned to sender", "user unknown", "unknown user", "unknown address", "mailbox unavailable", "mail delivery", "this is the qmail-send program", "no such user", "delivery status", "i'm sorry to have to inform you", "remote host said", "not delivered", "delivery has failed", "invalid final delivery", "can not be delivered", "not listed in", "does not exist", "problems were encountered", "delivery error", "transcript of session", "rejected your message", "unable to send", "unable to reach", "mailbox full", "no se ha podido entregar", "недоставлен", "не может быть доставлено", "退信", "user not known", "over quota", "message exceeded", "could not be sent", "was rejected",
+		"remote server returned '", "resolver.adr", "#5.", "#550 5.", "#552 5.", "#554 5.", "n'a pas pu être", "n’a pas pu être", "adresse n'existe pas", "не доставлено", "не найден", "не может быть отправлено", "gick inte att leverera", "kunde inte levereras", "ão foi entregue", "ão pôde ser entregue", "ão pode ser entregue", "ão foi possível entregar", "nie została dostarczona", "nie można dostarczyć", "nie mogła zostać dostarczona", "kunne ikke leveres", "ei voitu toimittaa", "nebylo možné doručit", "teslim edilemedi", "no se pudo entregar", "non è stato possibile recapitare", "无法送达", "無法傳遞", "无法投递", "배달되지",
 	}},
 	{delayWords, []string{
 		"warning message only", "gmail will retry", "will be retried", "has been delayed", "delayed for more than", "only a temporary failure report", "will be retried", "will keep trying", "will continue trying", "delivery attempts will continue", "not yet been delivered", "you do not need to resend", "temporarily delayed", "delivery is delayed", "has been delayed", "still being attempted", "you do not need to", "no action is required on your part", "not been delivered yet", "could not send message for past", "will be returned to you if",
@@ -65,6 +66,7 @@ var wordLists = []struct {
 		"this is a one-time automated message", "requires verification", "verify that you are not a spammer", "complete this verification", "awaiting your verification",
 		"your message is being held until", "message will be delivered once you", "confirm your mail by replying", "sender verification required", "add yourself to my guest list",
 		"link below to confirm that you sent", "boxbe", "spamarrest", "spam arrest", "temporarily held because", "to release your message", "you only need to confirm once", "antispam uol", "protected by bluebottle", "to have your address added to the recipient's allowed", "to ensure delivery of your email",
+		"protecting myself from receiving junk", "has not been verified", "allow incoming messages only from senders", "list of approved senders", "on hold until you confirm", "only real people can", "as a spam protection measure", "so i can receive your emails", "verify your address before your message", "verification required", "please verify your email",
 	}},
 	{serverWords, []string{
 		"non-delivery report", "delivery status notification", "this is the mail system at host", "this is the qmail-send program", "this message was created automatically by mail delivery", "delivery to the following recipient", "permanent fatal errors", "transient non-fatal errors",
@@ -119,7 +121,7 @@ var wordLists = []struct {
 		"forwarded message", "begin forwarded", "weitergeleitete nachricht", "ursprüngliche nachricht", "-----original message", "message transféré", "message transmis", "mensaje reenviado", "messaggio inoltrato", "doorgestuurd bericht", "пересылаемое сообщение", " wrote:", " schrieb:", " a écrit", " escribió:", " ha scritto:",
 	}},
 	{finalWords, []string{"permanent", "will not succeed", "do not retry", "don't retry", "not try again", "never"}},
-	{replyWords, []string{"reply to this", "replying to this", "simply reply", "just reply"}},
+	{replyWords, []string{"reply to this", "replying to this", "simply reply", "just reply", "empty message", "reply\" feature", "your reply"}},
 	{verifyWords, []string{
 		"sender address rejected", "recipient address rejected", "undeliverable address", "unverified address", "sender verify", "verification failed", "callout",
 	}},

@@ -27,7 +27,7 @@ func isOwn(own []string, address string) bool {
 }
 
 // robots are the local parts under which mail servers write.
-var robots = []string{"mailer-daemon", "postmaster", "mail-daemon", "mailerdaemon", "mailer_daemon", "mdaemon", "majordomo", "abuse", "bounces", "noreply", "no-reply", "mail_daemon", "mmdf", "mmailer", "uucp", "maiser", "emailer-daemon", "smtp", "gateway", "autoforward", "e500_smtp_mail_service"}
+var robots = []string{"mailer-daemon", "postmaster", "mail-daemon", "mailerdaemon", "mailer_daemon", "mdaemon", "majordomo", "abuse", "bounces", "mail_daemon", "mmdf", "mmailer", "uucp", "maiser", "emailer-daemon", "smtp", "gateway", "autoforward", "e500_smtp_mail_service"}
 
 func isRobot(address string) bool {
 	local, _, _ := strings.Cut(address, "@")
@@ -49,23 +49,26 @@ func (rd *reader) looksLikeBounce(text string) bool {
 	subject := lower(rd.rep.Subject)
 	from := lower(h.get("from"))
 	byServer := isRobot(from) || strings.Contains(from, "mail delivery") || isRobot(addressIn(from)) || isRobot(lower(h.get("sender")))
-	if strings.TrimSpace(h.get("return-path")) == "<>" {
+	if back := strings.TrimSpace(h.get("return-path")); back == "<>" || isRobot(addressIn(back)) {
 		byServer = true
+	}
+	opening := wordsIn(cut(text, maxOpening))
+	if opening.has(parcelWords) {
+		return false
 	}
 	aboutFailure := holds(subject, aboutFailure)
 	phrases := rd.said.failures
 	if byServer {
 		return aboutFailure || phrases > 0 || textBlocks(text, rd.own()).quote(rd.original != nil)
 	}
-	opening := wordsIn(cut(text, maxOpening))
-	if opening.has(serverWords) && !opening.has(quoteMarks) && (aboutFailure || phrases > 0) {
-		return true
-	}
 	// A mailing or a person may quote a bounce.
-	if opening.has(quoteMarks) || h.has("list-unsubscribe") || h.has("list-id") || h.has("in-reply-to") || isForward(subject) {
+	if opening.has(quoteMarks) || h.has("list-unsubscribe") {
 		return false
 	}
-	return aboutFailure && phrases > 0 || phrases >= 2
+	if opening.has(serverWords) {
+		return aboutFailure || phrases > 0
+	}
+	return rd.original != nil && aboutFailure && phrases > 0 && !h.has("list-id") && !h.has("in-reply-to") && !isForward(subject)
 }
 
 // maxOpening is where a server has said what it has to say: a person's own words

@@ -26,6 +26,7 @@ const (
 	diagnosticHeads                     // the part of an Exchange report that holds the replies
 	quoteMarks                          // a person quotes or forwards
 	finalWords                          // trying again is said to be in vain
+	parcelWords                         // what was not delivered is no mail
 	stageWords                          // they name a command of the dialogue
 )
 
@@ -117,6 +118,7 @@ var wordLists = []struct {
 		"informações de diagnóstico para administradores", "diagnostische gegevens voor beheerders", "diagnostische informatie voor beheerders", "informacje diagnostyczne dla administratorów",
 		"диагностические сведения для администраторов", "diagnostikinformation för administratörer", "diagnosticeringsoplysninger til administratorer", "管理者向けの診断情報", "管理者用の診断情報", "管理员的诊断信息", "供管理员使用的诊断信息", "系統管理員的診斷資訊", "관리자를 위한 진단 정보",
 	}},
+	{parcelWords, []string{"your package", "your parcel", "your shipment", "your order", "ihr paket", "ihre sendung", "ihr päckchen", "votre colis", "su paquete", "su envío", "il tuo pacco", "uw pakket", "tracking number"}},
 	{quoteMarks, []string{
 		"forwarded message", "begin forwarded", "weitergeleitete nachricht", "ursprüngliche nachricht", "-----original message", "message transféré", "message transmis", "mensaje reenviado", "messaggio inoltrato", "doorgestuurd bericht", "пересылаемое сообщение", " wrote:", " schrieb:", " a écrit", " escribió:", " ha scritto:",
 	}},

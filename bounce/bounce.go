@@ -200,12 +200,21 @@ func (r *Rules) ParseReply(reply string) *Report {
 	if len(text) > maxReply {
 		rep.Omitted = append(rep.Omitted, "the end of a long reply")
 	}
-	r.judge(rec, text, "")
-	if rec.Reply.Code/100 == 2 && rec.Reason != Suppressed {
+	code, _ := leadingCodes(text)
+	switch {
+	case code/100 == 2:
 		rep.Kind, rec.Action = Success, Delivered
+	case isIntermediate(text):
+		rep.Kind, rec.Action = OtherKind, Relayed
 	}
-	if isIntermediate(text) {
-		rep.Kind, rec.Action, rec.Permanence, rec.Suppress = OtherKind, Relayed, NoFailure, false
+	r.judge(rec, text, "")
+	switch {
+	case rec.Reason == Suppressed && rep.Kind == Success: // Oracle says 254
+		rep.Kind, rec.Action = Failure, Failed
+		rec.conclude("")
+	case rec.Action != Failed:
+		rec.Reason, rec.Because, rec.Certainty = ReasonUnknown, Decision{Rule: "none"}, Unsure
+		rec.conclude(NoFailure)
 	}
 	return rep
 }
@@ -221,10 +230,13 @@ func isIntermediate(text string) bool {
 func (r *Rules) judge(rec *Recipient, quoted, around string) {
 	quoted = cutText(quoted)
 	inner, outer := innermost(quoted)
+	if len(inner) > 1 && inner[0] == '#' && startsReply(inner[1:]) {
+		inner = inner[1:] // Exchange
+	}
 	var plain bool
 	rec.Quoted, plain = collapse(quoted)
 	rec.Reply = readReply(inner, plain)
-	if rec.Reply.Code/100 == 2 && rec.Address != "" {
+	if rec.Reply.Code/100 == 2 && rec.Address != "" && (rec.Action == Failed || rec.Action == Delayed) {
 		rec.Reply.Code = 0 // the exit status of a program, or a greeting
 	}
 	stage, context := readContext(outer)

@@ -39,12 +39,12 @@ func (rep *Report) Events(stream, id string, now time.Time) []Event {
 	}
 	var events []Event
 	for _, r := range rep.Recipients {
-		if r.Address == "" {
-			continue
+		if r.Address == "" || rep.Kind == OtherKind || r.Action == Expanded {
+			continue // it tells nothing of what became of the mail
 		}
 		e := Event{Time: when, Address: r.Address, Reason: r.Reason, Permanence: r.Permanence, Certainty: r.Certainty, Suppress: r.Suppress, RetryAfter: r.RetryAfter, Stream: stream, Report: id}
 		switch {
-		case rep.Kind == Success || rep.Kind != Feedback && r.Permanence == NoFailure && r.Action != Expanded:
+		case rep.Kind == Success || rep.Kind != Feedback && r.Permanence == NoFailure:
 			e.Delivered, e.Reason = true, ""
 		case refused == len(rep.Recipients):
 			e.Recipients = refused

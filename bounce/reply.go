@@ -215,11 +215,15 @@ var quoteLeads = []string{
 // quotation inside a reply (the look-up of a sender, say) is not the refusal.
 var wrapLeads = []string{"transfail:", "remote server returned", "returned", "last smtp error:", "smtp;", "said:", "..."}
 
+// maxQuoted bounds the codes in a text that are looked at: servers quote each other
+// a few times, and no more.
+const maxQuoted = 64
+
 // innermost finds the reply of the last server in a text in which servers quote
 // each other: "host mx.example[192.0.2.1] said: 550 5.1.1 … (in reply to RCPT TO
 // command)". It returns the reply's text and what stands around it.
 func innermost(text string) (inner, around string) {
-	best, lead, quotes := -1, quoteLeads, false
+	best, lead, quotes, looked := -1, quoteLeads, false, 0
 	if startsReply(strings.TrimSpace(text)) {
 		lead = wrapLeads
 	}
@@ -246,7 +250,9 @@ func innermost(text string) (inner, around string) {
 			if strings.HasSuffix(before, ":") || strings.HasSuffix(line, "\n") || strings.HasPrefix(text[i+3:], "-'") || hasEnhanced(text[i:]) || endsInLead(before, lead) {
 				best = i
 			}
-		} else if endsInLead(before, lead) || hasEnhanced(text[i:]) && holds(text[best:i], expiredWords) {
+		} else if looked++; looked > maxQuoted {
+			break
+		} else if endsInLead(before, lead) || endsInAddress(before) || hasEnhanced(text[i:]) && holds(text[best:i], expiredWords) {
 			if holds(text[best:i], verifyWords) {
 				quotes = true
 			} else if text[i:i+3] != "503" {
@@ -323,6 +329,14 @@ func endsInLead(text string, leads []string) bool {
 		}
 	}
 	return false
+}
+
+// endsInAddress: "one or more recipients (anna@recipient.example:", as Barracuda
+// begins its quotation.
+func endsInAddress(text string) bool {
+	text, ok := strings.CutSuffix(text, ":")
+	word := text[strings.LastIndexAny(text, " (<\t\n")+1:]
+	return ok && len(word) > 3 && addressEnd(word) == len(word)
 }
 
 // hasEnhanced: "550 5.1.1", with a code of the same class.

@@ -40,7 +40,7 @@ func ExamplePolicy_Decide() {
 		fmt.Printf("%s %s: %s\n", ruling.Do, ruling.Scope, ruling.Why)
 	}
 	// Output:
-	// keep : It was refused for good once; once more without a delivery between, and it is to be suppressed.
+	// keep : It was refused for good 1 of 2 times; a delivery between makes that good.
 	// suppress address: The address was refused for good more than once, with no delivery between: unknown-recipient.
 }
 

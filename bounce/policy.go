@@ -1,6 +1,7 @@
 package bounce
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -43,6 +44,9 @@ func (rep *Report) Events(stream, id string, now time.Time) []Event {
 			continue // it tells nothing of what became of the mail
 		}
 		e := Event{Time: when, Address: r.Address, Reason: r.Reason, Permanence: r.Permanence, Certainty: r.Certainty, Suppress: r.Suppress, RetryAfter: r.RetryAfter, Stream: stream, Report: id}
+		if e.RetryAfter == 0 && r.RetryAt.After(when) {
+			e.RetryAfter = min(r.RetryAt.Sub(when), maxRetryAfter)
+		}
 		switch {
 		case rep.Kind == Success || rep.Kind != Feedback && r.Permanence == NoFailure:
 			e.Delivered, e.Reason = true, ""
@@ -82,6 +86,7 @@ type Ruling struct {
 	Until  time.Time   `json:"until,omitzero"`
 	Why    string      `json:"why"`
 	Events []Event     `json:"events,omitempty"` // those behind it, the oldest first
+	Also   []Ruling    `json:"also,omitempty"`   // what holds beside it: a complaint about another stream, a pause
 }
 
 // A Policy says how many refusals of which kind end the mailing to an address. Its
@@ -95,7 +100,7 @@ type Policy struct {
 	Full        int           // refusals for a full mailbox; 0 is 3
 	FullWithin  time.Duration // … within this time; 0 is 14 days
 	FullPause   time.Duration // a suppression for a full mailbox ends; 0 is 30 days
-	Burst       int           // good addresses of one domain; 0 is 5
+	Burst       int           // good addresses of one domain, up to 100; 0 is 5
 	BurstWithin time.Duration // … refused within this time; 0 is an hour
 	BurstReport int           // recipients of one report, all refused; 0 is 3
 }
@@ -122,29 +127,32 @@ func (p Policy) orDefaults() Policy {
 }
 
 // Decide says what to do about an address at a time, by what the history holds of
-// it and of its domain.
+// it and of its domain. A ruling of scope domain is given for each address of the
+// domain.
 func (p Policy) Decide(h *History, address string, now time.Time) Ruling {
 	p = p.orDefaults()
-	a := h.addresses[keyOf(address)]
+	key := keyOf(address)
+	rulings := p.domainRulings(h.domains[domainOf(key)], now)
+	a := h.addresses[key]
 	if a == nil {
-		return Ruling{Do: DoKeep, Why: "Nothing is known against the address."}
+		a = &addressHistory{}
+	}
+	for _, e := range a.Complaints {
+		if e.Suppress && !e.Time.After(now) {
+			rulings = append(rulings, Ruling{Do: DoSuppress, Scope: OfStream, Stream: e.Stream, Why: "The recipient reported the mail as unwanted.", Events: []Event{e}})
+		}
 	}
 	var (
-		unknown, full       []Event
-		rulings, complaints []Ruling
-		burst               string
+		unknown, full []Event
+		own           []Ruling
+		burst         string
 	)
 	for _, e := range a.Events {
 		switch {
-		case e.Time.After(now):
+		case e.Time.After(now) || ofDomain(e):
 			continue
 		case e.Delivered:
-			unknown, full, rulings, burst = nil, nil, nil, "" // but a complaint stands
-			continue
-		case e.Reason == Complaint:
-			if e.Suppress {
-				complaints = append(complaints, Ruling{Do: DoSuppress, Scope: OfStream, Stream: e.Stream, Why: "The recipient reported the mail as unwanted.", Events: []Event{e}})
-			}
+			unknown, full, own, burst = nil, nil, nil, ""
 			continue
 		}
 		if why := p.burst(h, e); why != "" {
@@ -156,58 +164,86 @@ func (p Policy) Decide(h *History, address string, now time.Time) Ruling {
 			if now.Sub(e.Time) <= p.FullWithin {
 				full = append(full, e)
 			}
-		case e.Suppress && e.Reason == UnknownDomain:
-			unknown = append(unknown, e)
-			if len(unknown) >= p.Unknown {
-				rulings = append(rulings, Ruling{Do: DoSuppress, Scope: OfDomain, Why: "The domain does not exist or takes no mail: it was refused for that more than once.", Events: unknown})
-			}
 		case e.Suppress && (e.Reason == RecipientSyntax || e.Reason == Suppressed):
-			rulings = append(rulings, Ruling{Do: DoSuppress, Scope: OfAddress, Why: "The address cannot work, or the sending service holds it back: " + string(e.Reason) + ".", Events: []Event{e}})
+			own = append(own, Ruling{Do: DoSuppress, Scope: OfAddress, Why: "The address cannot work, or the sending service holds it back: " + string(e.Reason) + ".", Events: []Event{e}})
 		case e.Suppress:
 			unknown = append(unknown, e)
-			if len(unknown) >= p.Unknown {
-				rulings = append(rulings, Ruling{Do: DoSuppress, Scope: OfAddress, Why: "The address was refused for good more than once, with no delivery between: " + string(e.Reason) + ".", Events: unknown})
-			}
-		case e.Reason.Category() == Throttled || e.Reason == Greylisted:
+		case e.Reason == Greylisted:
 			if until := e.Time.Add(waitFor(e)); until.After(now) {
-				scope := OfDomain
-				if e.Reason == Greylisted {
-					scope = OfAddress
-				}
-				rulings = append(rulings, Ruling{Do: DoPause, Scope: scope, Until: until, Why: "The receiver asks for patience: " + string(e.Reason) + ".", Events: []Event{e}})
+				own = append(own, Ruling{Do: DoPause, Scope: OfAddress, Until: until, Why: "The receiver asks for patience: " + string(e.Reason) + ".", Events: []Event{e}})
 			}
 		}
 	}
-	rulings = append(append(complaints, rulings...), p.fullMailbox(full, now)...)
+	if len(unknown) >= p.Unknown {
+		last := unknown[len(unknown)-1]
+		own = append(own, Ruling{Do: DoSuppress, Scope: OfAddress, Why: "The address was refused for good more than once, with no delivery between: " + string(last.Reason) + ".", Events: unknown})
+	}
+	rulings = append(append(rulings, own...), p.fullMailbox(full, now)...)
 	if len(rulings) > 0 {
-		return slices.MaxFunc(rulings, weigh)
+		slices.SortStableFunc(rulings, weigh)
+		first := rulings[0]
+		first.Also = rulings[1:]
+		return first
 	}
 	switch {
 	case burst != "":
 		return Ruling{Do: DoKeep, Why: burst}
 	case len(unknown) > 0:
-		return Ruling{Do: DoKeep, Why: "It was refused for good once; once more without a delivery between, and it is to be suppressed.", Events: unknown}
+		return Ruling{Do: DoKeep, Why: fmt.Sprintf("It was refused for good %d of %d times; a delivery between makes that good.", len(unknown), p.Unknown), Events: unknown}
 	}
 	return Ruling{Do: DoKeep, Why: "Nothing is known against the address."}
 }
 
-// weigh orders rulings: suppression before a pause, one for good before one that
-// ends, the longer before the shorter.
-func weigh(a, b Ruling) int {
-	rank := map[Do]int{DoKeep: 0, DoPause: 1, DoSuppress: 2}
-	forGood := func(r Ruling) int {
-		if r.Until.IsZero() {
-			return 1
+// domainRulings rules on a whole domain. That it does not exist must have been said
+// at times apart: many addresses are mailed at once.
+func (p Policy) domainRulings(d *domainHistory, now time.Time) []Ruling {
+	if d == nil {
+		return nil
+	}
+	var (
+		rulings []Ruling
+		gone    []Event
+		pause   Ruling
+	)
+	for _, e := range d.Events {
+		switch {
+		case e.Time.After(now):
+		case e.Reason == UnknownDomain:
+			if e.Time.After(d.Good) && (len(gone) == 0 || e.Time.Sub(gone[len(gone)-1].Time) > p.BurstWithin) {
+				gone = append(gone, e)
+			}
+		default:
+			if until := e.Time.Add(waitFor(e)); until.After(now) && until.After(pause.Until) {
+				pause = Ruling{Do: DoPause, Scope: OfDomain, Until: until, Why: "The receiver asks for patience: " + string(e.Reason) + ".", Events: []Event{e}}
+			}
 		}
-		return 0
 	}
-	if d := rank[a.Do] - rank[b.Do]; d != 0 {
+	if len(gone) >= p.Unknown {
+		rulings = append(rulings, Ruling{Do: DoSuppress, Scope: OfDomain, Why: "The domain does not exist or takes no mail: it was refused for that more than once, with no delivery between.", Events: gone})
+	}
+	if pause.Do != "" {
+		rulings = append(rulings, pause)
+	}
+	return rulings
+}
+
+// weigh orders rulings: suppression before a pause, the wider scope before the
+// narrower, one for good before one that ends, the longer before the shorter.
+func weigh(a, b Ruling) int {
+	does, scopes := []Do{DoSuppress, DoPause}, []RulingScope{OfDomain, OfAddress, OfStream}
+	if d := slices.Index(does, a.Do) - slices.Index(does, b.Do); d != 0 {
 		return d
 	}
-	if d := forGood(a) - forGood(b); d != 0 {
+	if d := slices.Index(scopes, a.Scope) - slices.Index(scopes, b.Scope); d != 0 {
 		return d
 	}
-	return a.Until.Compare(b.Until)
+	switch {
+	case a.Until.IsZero() && !b.Until.IsZero():
+		return -1
+	case b.Until.IsZero() && !a.Until.IsZero():
+		return 1
+	}
+	return b.Until.Compare(a.Until)
 }
 
 // fullMailbox rules on the refusals for a full mailbox within the policy's time.
@@ -251,13 +287,19 @@ func (p Policy) burst(h *History, e Event) string {
 	if !e.Suppress {
 		return ""
 	}
-	good := 0
-	for _, f := range h.domains[domainOf(e.Address)] {
-		if apart := e.Time.Sub(f.when).Abs(); apart <= p.BurstWithin && h.goodBefore(f.address, f.when) {
-			good++
+	good := map[string]bool{}
+	if d := h.domains[domainOf(e.Address)]; d != nil {
+		from, _ := slices.BinarySearchFunc(d.Failures, e.Time.Add(-p.BurstWithin), func(f domainFailure, t time.Time) int { return f.Time.Compare(t) })
+		for _, f := range d.Failures[from:] {
+			if f.Time.Sub(e.Time) > p.BurstWithin || len(good) >= p.Burst {
+				break
+			}
+			if h.goodBefore(f.Address, f.Time) {
+				good[f.Address] = true
+			}
 		}
 	}
-	if good >= p.Burst {
+	if len(good) >= p.Burst {
 		return "Many addresses of the domain that had taken mail before were refused within a short time: something is wrong at the receiver, not with each address."
 	}
 	return ""
@@ -267,7 +309,6 @@ func (p Policy) burst(h *History, e Event) string {
 // why: the text that came back, or the events.
 type Suppression struct {
 	Address string
-	Since   time.Time
 	Reply   string // the reply, or the bounce's text about the address
 	Events  []Event
 }
@@ -296,16 +337,19 @@ func (p Policy) Release(suppressed []Suppression, now time.Time) []Release {
 func (p Policy) release(s Suppression, now time.Time) (Release, bool) {
 	if len(s.Events) > 0 {
 		h := NewHistory()
+		events := slices.SortedStableFunc(slices.Values(s.Events), func(a, b Event) int { return a.Time.Compare(b.Time) })
 		var last Event
-		for _, e := range s.Events {
+		suspect := false // refused for its own fault, and not delivered to since
+		for _, e := range events {
 			e.Address = s.Address
 			h.Add(e)
 			if !e.Delivered {
 				last = e
 			}
+			suspect = !e.Delivered && (suspect || e.Suppress)
 		}
 		ruling := p.Decide(h, s.Address, now)
-		if ruling.Do == DoSuppress || last.Reason == "" || last.Reason == ReasonUnknown {
+		if ruling.Do == DoSuppress || suspect || last.Reason == "" || last.Reason == ReasonUnknown {
 			return Release{}, false
 		}
 		return Release{s, last.Reason, ruling.Why}, true

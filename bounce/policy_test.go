@@ -118,6 +118,118 @@ func TestPolicyBursts(t *testing.T) {
 	}
 }
 
+// An outage of the receiver that refuses everybody again and again suppresses
+// nobody, also when the history was written and read between.
+func TestPolicyRepeatedBursts(t *testing.T) {
+	h := &History{}
+	for i := range 200 {
+		h.Add(delivered(0, fmt.Sprintf("user%d@recipient.example", i)))
+	}
+	for _, day := range []float64{10, 10.125, 10.25} {
+		for i := range 200 {
+			h.Add(happened(day+float64(i)/1e5, fmt.Sprintf("user%d@recipient.example", i), noSuchUser))
+		}
+	}
+	b, err := json.Marshal(struct{ H History }{*h})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back struct{ H History }
+	if err := json.Unmarshal(b, &back); err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range []*History{h, &back.H} {
+		for _, address := range []string{"user0@recipient.example", "user150@recipient.example"} {
+			if got := (Policy{}).Decide(h, address, days(11)); got.Do != DoKeep {
+				t.Errorf("%s: %s (%s)", address, got.Do, got.Why)
+			}
+		}
+	}
+}
+
+// What is said of a domain holds for each of its addresses; what is said of two
+// things is said of both.
+func TestPolicyScopes(t *testing.T) {
+	const anna, bob = "anna@recipient.example", "bob@recipient.example"
+	complaint := func(day float64, stream string) Event {
+		return Event{Time: days(day), Address: anna, Reason: Complaint, Suppress: true, Stream: stream}
+	}
+	for _, tt := range []struct {
+		name    string
+		events  []Event
+		address string
+		want    []string
+	}{
+		{"one unknown user, one unknown domain", []Event{happened(0, anna, noSuchUser), happened(2, anna, noDomain)}, anna, []string{"keep"}},
+		{"the domain for the other address", []Event{happened(0, anna, noDomain), happened(2, anna, noDomain)}, bob, []string{"suppress domain"}},
+		{"unknown domain at once", []Event{happened(0, anna, noDomain), happened(0.001, bob, noDomain)}, bob, []string{"keep"}},
+		{"unknown domain, then delivered", []Event{happened(0, anna, noDomain), delivered(1, bob), happened(2, anna, noDomain)}, anna, []string{"keep"}},
+		{"a pause for the other address", []Event{happened(3, anna, tooFast)}, bob, []string{"pause domain"}},
+		{"two complaints", []Event{complaint(0, "news"), complaint(1, "orders"), complaint(2, "news")}, anna, []string{"suppress stream news", "suppress stream orders"}},
+		{"a complaint and a dead address", []Event{complaint(0, "news"), happened(1, anna, noSuchUser), happened(2, anna, noSuchUser)}, anna, []string{"suppress address", "suppress stream news"}},
+	} {
+		h := NewHistory()
+		for _, e := range tt.events {
+			h.Add(e)
+		}
+		first := Policy{}.Decide(h, tt.address, days(3.001))
+		var got []string
+		for _, r := range append([]Ruling{first}, first.Also...) {
+			got = append(got, strings.TrimSpace(string(r.Do)+" "+strings.TrimSpace(string(r.Scope)+" "+r.Stream)))
+		}
+		if !reflect.DeepEqual(got, tt.want) {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestHistoryRemembers(t *testing.T) {
+	const anna = "anna@recipient.example"
+	h := NewHistory()
+	h.Add(Event{Time: days(0), Address: anna, Reason: Complaint, Suppress: true, Stream: "news"})
+	for n := range 40 {
+		h.Add(delivered(1+float64(n), anna))
+	}
+	if got := (Policy{}).Decide(h, anna, days(50)); got.Do != DoSuppress || got.Stream != "news" {
+		t.Errorf("a complaint before 40 deliveries: %+v", got)
+	}
+
+	h = NewHistory()
+	e := happened(0, anna, noSuchUser)
+	e.Report = "m1"
+	h.Add(e)
+	h.Add(e) // services deliver an event more than once
+	if got := (Policy{}).Decide(h, anna, days(1)); got.Do != DoKeep {
+		t.Errorf("one report told twice: %+v", got)
+	}
+	e.Report, e.Time = "m2", days(0.5)
+	h.Add(e)
+	if got := (Policy{}).Decide(h, anna, days(1)); got.Do != DoSuppress {
+		t.Errorf("two reports: %+v", got)
+	}
+	h.Forget(days(0.2))
+	if got := (Policy{}).Decide(h, anna, days(1)); got.Do != DoKeep || len(got.Events) != 1 {
+		t.Errorf("one forgotten: %+v", got)
+	}
+	h.Forget(days(2))
+	if b, err := json.Marshal(h); err != nil || string(b) != `{"version":1,"addresses":{},"domains":{}}` {
+		t.Errorf("all forgotten: %s, %v", b, err)
+	}
+}
+
+// A named time reaches the ruling.
+func TestPolicyWaitsUntil(t *testing.T) {
+	rep := ParseReply("450 4.7.1 Greylisted, try again after 2026-11-01 12:30:00")
+	rep.Recipients[0].Address = "anna@recipient.example"
+	h := NewHistory()
+	for _, e := range rep.Events("", "m1", days(0)) {
+		h.Add(e)
+	}
+	if got := (Policy{}).Decide(h, "anna@recipient.example", days(0)); got.Do != DoPause || !got.Until.Equal(days(0).Add(30*time.Minute)) {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestReportEvents(t *testing.T) {
 	rep := ParseBytes([]byte(dsn(twoRecipients)))
 	events := rep.Events("orders", "m9", days(2))
@@ -179,7 +291,11 @@ func TestRelease(t *testing.T) {
 		{Address: "twice@recipient.example", Events: []Event{happened(0, "", noSuchUser), happened(9, "", noSuchUser)}},
 		{Address: "once@recipient.example", Events: []Event{happened(0, "", noSuchUser), delivered(3, "")}},
 	}
-	want := map[string]Reason{"listed@recipient.example": IPListed, "auth@recipient.example": DMARCFailed, "full@recipient.example": MailboxFull, "once@recipient.example": UnknownRecipient}
+	list = append(list,
+		Suppression{Address: "suspect@recipient.example", Events: []Event{happened(0, "", noSuchUser)}},
+		Suppression{Address: "order@recipient.example", Events: []Event{happened(5, "", isListed), happened(0, "", fullBox)}},
+	)
+	want := map[string]Reason{"order@recipient.example": IPListed, "listed@recipient.example": IPListed, "auth@recipient.example": DMARCFailed, "full@recipient.example": MailboxFull, "once@recipient.example": UnknownRecipient}
 	got := map[string]Reason{}
 	for _, r := range (Policy{}).Release(list, days(20)) {
 		got[r.Address] = r.Reason

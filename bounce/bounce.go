@@ -143,8 +143,6 @@ type Original struct {
 	// receiver itself writes the report, that of its own Received field; where a
 	// sending service does, the one it names.
 	SendingIP netip.Addr `json:"sending_ip,omitzero"`
-	HasBody   bool       `json:"-"`
-	Raw       []byte     `json:"-"` // as returned
 }
 
 // A Selector is where the key of a DKIM signature stands.

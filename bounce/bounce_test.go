@@ -366,7 +366,7 @@ func FuzzReaders(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		b := []byte(s)
-		for _, g := range append(readGroups(b), plainFields(s)...) {
+		for _, g := range append(readGroups(b, nil), plainFields(s)...) {
 			readRecipient(g)
 		}
 		textBlocks(s, nil).generated("a@recipient.example", "mx.recipient.example", s)

@@ -40,7 +40,11 @@ const (
 
 // readGroups reads the paragraphs of a delivery-status part (RFC 3464, section
 // 2.1), which has LF or CRLF line ends.
-func readGroups(b []byte) []fieldGroup {
+// Of what it leaves out it tells omit.
+func readGroups(b []byte, omit func(string)) []fieldGroup {
+	if omit == nil {
+		omit = func(string) {}
+	}
 	var (
 		w      = walker{eol: '\n'}
 		groups []fieldGroup
@@ -54,7 +58,7 @@ func readGroups(b []byte) []fieldGroup {
 		if len(trimmed) == 0 {
 			if open != nil {
 				groups, open = append(groups, open), nil
-				if len(groups) > maxRecipients {
+				if len(groups) > maxRecipients+1 { // the first is about the message
 					return groups
 				}
 			}
@@ -64,7 +68,10 @@ func readGroups(b []byte) []fieldGroup {
 		name := bytes.TrimSpace(trimmed[:max(colon, 0)])
 		if folded := line[0] == ' ' || line[0] == '\t'; folded && len(open) > 0 || len(name) == 0 || bytes.ContainsAny(name, " \t<>") {
 			// A folded line may have lost its indentation.
-			if folds++; len(open) > 0 && folds <= maxFolds {
+			if folds++; folds == maxFolds+1 {
+				omit("further lines of a folded field")
+			}
+			if len(open) > 0 && folds <= maxFolds {
 				last := &open[len(open)-1]
 				last.raw = last.raw[:min(cap(last.raw)-cap(line)+len(line), maxReply, cap(last.raw))]
 			}
@@ -78,9 +85,11 @@ func readGroups(b []byte) []fieldGroup {
 			groups, open = append(groups, open), make(fieldGroup, 0, 8)
 		}
 		folds = 0
-		if len(open) < maxGroupFields {
-			open = append(open, headerField{name, trimmed[colon+1:]})
+		if len(open) == maxGroupFields {
+			omit("further fields of a recipient")
+			continue
 		}
+		open = append(open, headerField{name, trimmed[colon+1:]})
 	}
 	if open != nil {
 		groups = append(groups, open)
@@ -114,7 +123,7 @@ func plainFields(text string) []fieldGroup {
 	if r := strings.LastIndex(low[:at], "reporting-mta:"); r >= 0 {
 		start = r
 	}
-	return readGroups([]byte(text[start:]))
+	return readGroups([]byte(text[start:]), nil)
 }
 
 // maxRepeats: some servers write an entry for each attempt.
@@ -228,6 +237,9 @@ func (rd *reader) explain(rec *Recipient, g fieldGroup, blocks blockSet, text st
 		if strings.EqualFold(strings.TrimSpace(kind), "x-unix") && isDigits(diagnostic) {
 			diagnostic, exit = "", diagnostic
 		}
+	}
+	if len(diagnostic) >= maxReply {
+		rd.walk.omit("the end of a long reply")
 	}
 	if rec.Action != Failed && rec.Action != Delayed {
 		rd.rules.judge(rec, diagnostic, "") // what the text says is about the others

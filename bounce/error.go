@@ -108,15 +108,29 @@ func replyByFields(e error) string {
 	if v.Kind() != reflect.Struct {
 		return ""
 	}
-	code, text := v.FieldByName("Code"), v.FieldByName("Message")
+	code, text, c := fieldOf(v, "Code"), fieldOf(v, "Message"), fieldOf(v, "EnhancedCode")
 	if !code.IsValid() || !code.CanInt() || !text.IsValid() || text.Kind() != reflect.String || !isReplyCode(int(code.Int())) {
 		return ""
 	}
+	if !c.IsValid() || c.Kind() != reflect.Array || c.Len() != 3 || !c.Index(0).CanInt() {
+		return "" // HTTP clients too have errors with a code and a message
+	}
 	enhanced := ""
-	if c := v.FieldByName("EnhancedCode"); c.IsValid() && c.Kind() == reflect.Array && c.Len() == 3 && c.Index(0).CanInt() && c.Index(0).Int() > 0 {
+	if c.Index(0).Int() > 0 {
 		enhanced = fmt.Sprintf("%d.%d.%d", c.Index(0).Int(), c.Index(1).Int(), c.Index(2).Int())
 	}
 	return joinReply(int(code.Int()), enhanced, text.String())
+}
+
+// fieldOf returns a field of a struct; the zero Value where there is none, or where
+// a nil pointer leads to it.
+func fieldOf(v reflect.Value, name string) reflect.Value {
+	f, ok := v.Type().FieldByName(name)
+	if !ok {
+		return reflect.Value{}
+	}
+	field, _ := v.FieldByIndexErr(f.Index)
+	return field
 }
 
 func joinReply(code int, enhanced, text string) string {

@@ -82,6 +82,9 @@ func (rep *Report) Err() error {
 			all = append(all, &Error{r})
 		}
 	}
+	if len(all) == 0 && (rep.Kind == Failure || rep.Kind == Delay) {
+		return &Error{Recipient{Action: Failed, Reason: ReasonUnknown, Category: Unclassified}} // of whom, the report does not say
+	}
 	if len(all) == 1 {
 		return all[0]
 	}

@@ -46,7 +46,7 @@ func readAbuse(b []byte) *Abuse {
 	repeated := map[string]*[]string{
 		"reported-domain": &a.ReportedDomains, "reported-uri": &a.ReportedURIs, "authentication-results": &a.AuthenticationResults, "spf-dns": &a.SPFDNS,
 	}
-	for _, g := range readGroups(b) {
+	for _, g := range readGroups(b, nil) {
 		for i := range g {
 			name, v := lower(string(g[i].name)), g[i].value(' ')
 			switch {
@@ -95,7 +95,8 @@ func (rd *reader) hotmailComplaint() bool {
 // Complained reports a complaint of which the original mail may be known: its
 // recipients are those that the complaint names, else what the mail tells.
 func Complained(a Abuse, original *Original) *Report {
-	rep := &Report{Complaint: &a, Original: original}
+	a.Type = lower(a.Type)
+	rep := &Report{Complaint: &a, Original: original, Recipients: []Recipient{}}
 	rep.complain()
 	return rep
 }
@@ -171,7 +172,7 @@ type Receipt struct {
 
 func readReceipt(b []byte) *Receipt {
 	r := &Receipt{}
-	for _, g := range readGroups(b) {
+	for _, g := range readGroups(b, nil) {
 		for i := range g {
 			v := g[i].value(' ')
 			switch lower(string(g[i].name)) {

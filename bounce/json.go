@@ -3,6 +3,7 @@ package bounce
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -108,9 +109,18 @@ func (rec *Recipient) UnmarshalJSON(b []byte) error {
 		Stage: in.Stage, RemoteMTA: in.RemoteMTA, Mentions: in.Mentions, Because: in.Because,
 		Certainty: in.Certainty, RetryUntil: in.RetryUntil, RetryAt: in.RetryAt, Quoted: in.Quoted, Legs: in.Legs, ServiceVerdict: in.ServiceVerdict,
 	}
-	rec.RetryAfter, _ = time.ParseDuration(in.RetryAfter)
+	var err error
+	if in.RetryAfter != "" {
+		if rec.RetryAfter, err = time.ParseDuration(in.RetryAfter); err != nil {
+			return fmt.Errorf("bounce: retry_after: %w", err)
+		}
+	}
+	if in.Reply != "" {
+		if rec.Reply.Code, err = strconv.Atoi(in.Reply); err != nil {
+			return fmt.Errorf("bounce: reply: %w", err)
+		}
+	}
 	rec.dropBadPlaces()
-	rec.Reply.Code, _ = strconv.Atoi(in.Reply)
 	if rec.Quoted == "" {
 		rec.Quoted = in.Text
 	}

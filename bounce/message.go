@@ -46,7 +46,10 @@ func (r *Rules) ParseBytes(message []byte) *Report {
 	if o := rd.rep.Original; o != nil && !o.SendingIP.IsValid() {
 		o.SendingIP = rd.rep.sendingIP()
 	}
-	rd.rep.Omitted = rd.walk.omitted
+	rd.rep.Omitted = append(rd.rep.Omitted, rd.walk.omitted...)
+	if rd.rep.Recipients == nil {
+		rd.rep.Recipients = []Recipient{} // [] in JSON
+	}
 	return rd.rep
 }
 
@@ -71,7 +74,7 @@ func (rd *reader) read(top *part) {
 	if rd.original == nil && returned != "" {
 		// The text was decoded: its lines end with LF.
 		w := walker{eol: '\n', parts: rd.walk.parts}
-		if p := w.read([]byte(returned), maxDepth); len(p.header) > 1 {
+		if p := w.read([]byte(returned), headerOnly); len(p.header) > 1 {
 			rd.original = &p
 		}
 	}
@@ -118,11 +121,20 @@ func readDate(field string) time.Time {
 		field = field[:at]
 	}
 	field = strings.TrimSpace(field)
-	if date, err := time.Parse("Mon, 2 Jan 2006 15:04:05 -0700", field); err == nil {
-		return date
+	date, err := time.Parse("Mon, 2 Jan 2006 15:04:05 -0700", field)
+	if err != nil {
+		date, _ = mail.ParseDate(field)
 	}
-	date, _ := mail.ParseDate(field)
-	return date
+	return plausible(date)
+}
+
+// plausible returns a time, or the zero value for one that RFC 3339, and so JSON,
+// cannot write.
+func plausible(t time.Time) time.Time {
+	if _, err := t.MarshalText(); err != nil {
+		return time.Time{}
+	}
+	return t
 }
 
 // inner reads a forwarded report in place of the message that carries it.
@@ -159,7 +171,7 @@ func (rd *reader) collect(p *part) {
 	}
 	switch p.mediaType {
 	case "message/delivery-status", "message/global-delivery-status":
-		groups := readGroups(rd.walk.decode(p, maxMachine))
+		groups := readGroups(rd.walk.decode(p, maxMachine), rd.walk.omit)
 		if !slices.ContainsFunc(groups, fieldGroup.ofReport) {
 			rd.say(p) // the human part under a wrong type
 			return
@@ -179,7 +191,7 @@ func (rd *reader) collect(p *part) {
 		}
 	case "text/rfc822-headers", "text/rfc822-header", "message/rfc822-headers", "message/global-headers":
 		if rd.original == nil {
-			inner := rd.walk.read(rd.walk.decode(p, maxHuman), maxDepth)
+			inner := rd.walk.read(rd.walk.decode(p, maxHuman), headerOnly)
 			rd.original = &inner
 		}
 	default:
@@ -355,7 +367,6 @@ func readOriginal(p *part) *Original {
 		ListID:     h.get("list-id"),
 		FeedbackID: h.get("feedback-id"),
 		Received:   h.all("received"),
-		HasBody:    len(bytes.TrimSpace(p.body)) > 0 || len(p.children) > 0,
 	}
 	for i := range h {
 		if hasPrefixFold(h[i].name, "list-") {

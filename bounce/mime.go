@@ -18,9 +18,10 @@ import (
 const (
 	MaxSize       = 32 << 20 // bytes of a message that are read
 	maxDepth      = 12       // nested parts
-	maxParts      = 256      // parts of one message
-	maxForwards   = 4        // reports inside forwarded messages
-	maxHeaders    = 2000     // header fields of one part
+	headerOnly    = maxDepth + 1
+	maxParts      = 256  // parts of one message
+	maxForwards   = 4    // reports inside forwarded messages
+	maxHeaders    = 2000 // header fields of one part
 	maxHuman      = 256 << 10
 	maxMachine    = 4 << 20 // of a delivery-status part: 10,000 recipients
 	maxRecipients = 10_000
@@ -207,7 +208,7 @@ func (w *walker) read(b []byte, depth int) part {
 	var p part
 	p.header, p.body = w.readHeader(b)
 	p.mediaType, p.params = contentType(p.header.get("content-type"))
-	if !strings.HasPrefix(p.mediaType, "multipart/") {
+	if !strings.HasPrefix(p.mediaType, "multipart/") || depth == headerOnly {
 		return p
 	}
 	if depth == maxDepth {

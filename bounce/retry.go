@@ -88,7 +88,7 @@ func retryAt(text string) time.Time {
 	}
 	for _, layout := range retryLayouts {
 		if t, err := time.Parse(layout, m[1]); err == nil {
-			return t.UTC()
+			return plausible(t.UTC())
 		}
 	}
 	return time.Time{}

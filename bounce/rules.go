@@ -135,7 +135,8 @@ var defaultRules = sync.OnceValue(func() *Rules {
 
 // With returns the rules of r and those read from a table; a rule of the table
 // replaces the one of the same ID. The table's format is that of the files in
-// the package's folder rules: one stanza a rule. An error names the line.
+// the package's folder rules: one stanza a rule. An error names the line or the
+// rule.
 func (r *Rules) With(table io.Reader) (*Rules, error) {
 	added, err := readRules(table)
 	if err != nil {
@@ -153,8 +154,17 @@ func (r *Rules) With(table io.Reader) (*Rules, error) {
 	return compile(rules)
 }
 
-// All returns the rules in their order.
-func (r *Rules) All() []Rule { return slices.Clone(r.rules) }
+// All returns the rules in their order, as copies.
+func (r *Rules) All() []Rule {
+	all := slices.Clone(r.rules)
+	for i := range all {
+		rule := &all[i]
+		rule.Matches, rule.Patterns, rule.Examples = slices.Clone(rule.Matches), slices.Clone(rule.Patterns), slices.Clone(rule.Examples)
+		rule.Codes, rule.Replies, rule.Stages = slices.Clone(rule.Codes), slices.Clone(rule.Replies), slices.Clone(rule.Stages)
+		rule.Lists, rule.Bits = slices.Clone(rule.Lists), slices.Clone(rule.Bits)
+	}
+	return all
+}
 
 func readRules(table io.Reader) ([]Rule, error) {
 	rows, err := stanza.Parse(table)
@@ -162,11 +172,16 @@ func readRules(table io.Reader) ([]Rule, error) {
 		return nil, err
 	}
 	rules := make([]Rule, 0, len(rows))
+	seen := map[string]bool{}
 	for _, row := range rows {
 		rule, err := readRule(row)
 		if err != nil {
 			return nil, err
 		}
+		if seen[rule.ID] {
+			return nil, fmt.Errorf("rule %s stands twice", rule.ID)
+		}
+		seen[rule.ID] = true
 		rules = append(rules, rule)
 	}
 	return rules, nil
@@ -183,6 +198,9 @@ func readRule(row stanza.Row) (Rule, error) {
 		case "scope":
 			r.Scope = Scope(f.Value)
 		case "weak":
+			if f.Value != "yes" && f.Value != "no" {
+				return r, stanza.Error(f.Line, "weak is yes or no, not %q", f.Value)
+			}
 			r.Weak = f.Value == "yes"
 		case "match":
 			r.Matches = append(r.Matches, f.Value)

@@ -68,7 +68,7 @@ func (r *Rules) ParseSES(payload []byte) (*Report, error) {
 			// SES names all recipients at the complaining provider: who complained is among
 			// them.
 			for i := range rep.Recipients {
-				rep.Recipients[i].Suppress, rep.Recipients[i].Certainty = false, Possible
+				rep.Recipients[i].Suppress, rep.Recipients[i].Response, rep.Recipients[i].Certainty = false, Ignore, Possible
 			}
 		}
 	case e.Reject != nil:
@@ -112,7 +112,7 @@ func first(list []string) string {
 
 func isoTime(s string) time.Time {
 	t, _ := time.Parse(time.RFC3339, s)
-	return t
+	return plausible(t)
 }
 
 // sesEvent reads an SES event that SNS sent by mail, or returns false.

@@ -9,22 +9,23 @@ import (
 
 // own returns the addresses that are no failed recipients: those to and from
 // whom the report itself goes, and the author of the returned mail.
-func (rd *reader) own() []string {
-	var own []string
+func (rd *reader) own() addressSet {
+	own := addressSet{}
 	for _, name := range []string{"from", "to", "reply-to", "sender", "return-path", "delivered-to", "errors-to", "resent-to", "cc"} {
 		for _, a := range findAddresses(rd.top.header.get(name)) {
-			own = append(own, a)
+			own[lower(a)] = true
 		}
 	}
 	if o := rd.rep.Original; o != nil {
-		own = append(own, o.From, o.ReturnPath)
+		own[lower(o.From)], own[lower(o.ReturnPath)] = true, true
 	}
 	return own
 }
 
-func isOwn(own []string, address string) bool {
-	return slices.ContainsFunc(own, func(o string) bool { return strings.EqualFold(o, address) })
-}
+// An addressSet is addresses in lower case.
+type addressSet map[string]bool
+
+func isOwn(own addressSet, address string) bool { return own[lower(address)] }
 
 // robots are the local parts under which mail servers write.
 var robots = []string{"mailer-daemon", "postmaster", "mail-daemon", "mailerdaemon", "mailer_daemon", "mdaemon", "majordomo", "abuse", "bounces", "mail_daemon", "mmdf", "mmailer", "uucp", "maiser", "emailer-daemon", "smtp", "gateway", "autoforward", "e500_smtp_mail_service"}
@@ -257,7 +258,7 @@ func (b *block) add(line string) {
 var leads = []string{"<", "*", "-", ">", "to:", "recipient:", "recipient address:", "address:", "failed recipient:", "user:", "e-mail:", "email:", "an:", "final recipient:", "destinatario:", "rcpt to:", "mailto:", "|", "\"", "'", "`"}
 
 // textBlocks finds the paragraphs that begin with an address.
-func textBlocks(text string, own []string) blockSet {
+func textBlocks(text string, own addressSet) blockSet {
 	var (
 		blocks     []block
 		open       = -1
@@ -358,13 +359,14 @@ func transcriptAddress(line string) (address, rest string, ok bool) {
 
 // A blockSet is the blocks of a text, one for each address, in their order.
 type blockSet struct {
-	list  []block
-	index map[string]int // lower-case address → place in list
+	list    []block
+	index   map[string]int   // lower-case address → place in list
+	origins map[string][]int // those that Exim says were generated from an address
 }
 
 // mergeBlocks joins the blocks of one address.
 func mergeBlocks(blocks []block) blockSet {
-	s := blockSet{index: map[string]int{}}
+	s := blockSet{index: map[string]int{}, origins: map[string][]int{}}
 	for _, b := range blocks {
 		key := lower(b.address)
 		at, seen := s.index[key]
@@ -378,7 +380,12 @@ func mergeBlocks(blocks []block) blockSet {
 		}
 	}
 	for i := range s.list {
-		s.list[i].text, s.list[i].lines = strings.Join(s.list[i].lines, "\n"), nil
+		b := &s.list[i]
+		b.text, b.lines = strings.Join(b.lines, "\n"), nil
+		if at := indexFold(b.text, generatedFrom); at >= 0 {
+			origin, _, _ := strings.Cut(cut(b.text[at+len(generatedFrom):], 400), ")")
+			s.origins[lower(origin)] = append(s.origins[lower(origin)], i)
+		}
 	}
 	return s
 }
@@ -429,17 +436,16 @@ func (s blockSet) addresses() []string {
 	return all
 }
 
+// generatedFrom stands before the address that led to another, in Exim's words.
+const generatedFrom = "(generated from "
+
 // generated returns the block of an address to which another led, "(generated from
 // alias@domain)" in Exim's words: the one that names the host, or holds the
 // diagnostic's first line.
 func (s blockSet) generated(from, host, diagnostic string) *block {
 	first, _, _ := strings.Cut(diagnostic, "\n")
-	for i := range s.list {
+	for _, i := range s.origins[lower(from)] {
 		b := &s.list[i]
-		at := indexFold(b.text, "(generated from ")
-		if at < 0 || !hasPrefixFold(b.text[at+len("(generated from "):], lower(from)+")") {
-			continue
-		}
 		if host != "" && containsFold(b.text, host) || host == "" && first != "" && strings.Contains(b.text, first) {
 			return b
 		}
@@ -458,7 +464,7 @@ func (s blockSet) final(address string) string {
 // exchangeBlocks reads the text of an Exchange report: first the addresses that
 // were mailed, then, for administrators, those to which they led, each with its
 // replies; that part begins at the place at.
-func exchangeBlocks(text string, at int, own []string) blockSet {
+func exchangeBlocks(text string, at int, own addressSet) blockSet {
 	if at < 0 {
 		return blockSet{}
 	}
@@ -594,10 +600,11 @@ func isLocalByte(c byte) bool {
 	return isWord(c) || strings.IndexByte("!#$%&'*+-/=?^_`{|}~.", c) >= 0
 }
 
-// findAddresses returns the addresses anywhere in a text, at most 1,000.
+// findAddresses returns the addresses anywhere in a text, up to one more than are
+// kept.
 func findAddresses(text string) []string {
 	var list []string
-	for at := 0; at < len(text) && len(list) < 1000; {
+	for at := 0; at < len(text) && len(list) <= maxRecipients; {
 		i := strings.IndexByte(text[at:], '@')
 		if i < 0 {
 			break
@@ -623,7 +630,7 @@ func findAddresses(text string) []string {
 
 // loneAddresses finds the recipient in running text: an address on a line that,
 // with the one before, speaks of failure; else the only address there is.
-func loneAddresses(text string, own []string) []string {
+func loneAddresses(text string, own addressSet) []string {
 	var near, all addressList
 	before := false // the line before speaks of failure
 	for line := range strings.Lines(text) {

@@ -531,6 +531,9 @@ func resend(rules *bounce.Rules, raw json.RawMessage) (*bounce.Report, error) {
 			continue
 		}
 		rep.Recipients = append(rep.Recipients, one.Recipients...)
+		if rep.Complaint != nil {
+			rep.Complaint.OriginalRcptTo = append(rep.Complaint.OriginalRcptTo, to)
+		}
 	}
 	return rep, nil
 }

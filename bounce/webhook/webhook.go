@@ -46,10 +46,10 @@ const maxEvents = 10_000
 // The errors of Parse.
 var (
 	// ErrUnknown is returned for JSON of none of the services.
-	ErrUnknown = errors.New("webhook: the JSON of no service that is known")
+	ErrUnknown = errors.New("the JSON of no service that is known")
 	// ErrSubscription is returned when Amazon SNS asks to confirm a subscription.
 	// The program visits the SubscribeURL of the payload if it wants the events.
-	ErrSubscription = errors.New("webhook: an SNS subscription to confirm, no event")
+	ErrSubscription = errors.New("an SNS subscription to confirm, no event")
 	// ErrTooLarge is returned for a payload beyond MaxSize or with more than 10,000
 	// events.
 	ErrTooLarge = errors.New("webhook: the payload is too large")
@@ -60,8 +60,8 @@ const maxErrors = 10
 
 // Parse reads the body of a request: JSON, or for Mandrill a form with the field
 // mandrill_events. It returns a report for each event that tells what became of a
-// mail, in their order. The error is [ErrUnknown], [ErrSubscription], [ErrTooLarge]
-// or wraps one of encoding/json. An event that cannot be read does not lose the
+// mail, in their order. The error wraps [ErrUnknown], [ErrSubscription] or
+// [ErrTooLarge], or one of encoding/json, up to ten of them. An event that cannot be read does not lose the
 // others: their reports come back beside the error.
 func Parse(payload []byte) ([]*bounce.Report, error) {
 	return ParseWith(bounce.DefaultRules(), payload)
@@ -81,15 +81,9 @@ func ParseWith(rules *bounce.Rules, payload []byte) ([]*bounce.Report, error) {
 		}
 		payload = []byte(text)
 	}
-	events := []json.RawMessage{payload}
-	if bytes.HasPrefix(payload, []byte("[")) {
-		events = nil
-		if err := json.Unmarshal(payload, &events); err != nil {
-			return nil, fmt.Errorf("webhook: %w", err)
-		}
-	}
-	if len(events) > maxEvents {
-		return nil, ErrTooLarge
+	events, err := split(payload)
+	if err != nil {
+		return nil, err
 	}
 	reports := []*bounce.Report{}
 	var bad []error
@@ -103,6 +97,31 @@ func ParseWith(rules *bounce.Rules, payload []byte) ([]*bounce.Report, error) {
 		}
 	}
 	return reports, errors.Join(bad...)
+}
+
+// split returns the events of a payload: one, or those of an array.
+func split(payload []byte) ([]json.RawMessage, error) {
+	if !bytes.HasPrefix(payload, []byte("[")) {
+		return []json.RawMessage{payload}, nil
+	}
+	var events []json.RawMessage
+	d := json.NewDecoder(bytes.NewReader(payload))
+	_, err := d.Token()
+	for err == nil && d.More() {
+		if len(events) == maxEvents {
+			return nil, ErrTooLarge
+		}
+		var event json.RawMessage
+		err = d.Decode(&event)
+		events = append(events, event)
+	}
+	if err == nil {
+		_, err = d.Token()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("webhook: %w", err)
+	}
+	return events, nil
 }
 
 // services are tried in their order: the first whose keys are all there is it.
@@ -178,7 +197,9 @@ func (e event) report(rules *bounce.Rules) *bounce.Report {
 			e.complaint = "abuse"
 		}
 		rep = bounce.Complained(bounce.Abuse{Type: e.complaint, OriginalRcptTo: []string{e.statement.Recipient}}, original)
-		rep.Recipients[0].Suppress = rep.Recipients[0].Suppress && !e.statement.Doubtful
+		if rec := &rep.Recipients[0]; rec.Suppress && e.statement.Doubtful {
+			rec.Suppress, rec.Response, rec.Certainty = false, bounce.Ignore, bounce.Possible
+		}
 	}
 	rep.Kind, rep.Service, rep.ServiceID, rep.Date = e.kind, e.service, e.id, e.when
 	switch e.kind {
@@ -230,7 +251,7 @@ func (s scalar) time() time.Time {
 	switch {
 	case err != nil:
 		return iso(string(s))
-	case f <= 0 || f > 1e14:
+	case !(f > 0 && f < 1e14): // nor what is no number
 		return time.Time{}
 	case f > 1e11:
 		return time.UnixMilli(int64(f)).UTC()
@@ -261,7 +282,7 @@ func (l *list) UnmarshalJSON(b []byte) error {
 // iso reads an RFC 3339 time.
 func iso(s string) time.Time {
 	t, err := time.Parse(time.RFC3339, s)
-	if err != nil {
+	if err != nil || t.UTC().Year() > 9999 || t.UTC().Year() < 1 {
 		return time.Time{}
 	}
 	return t.UTC()

@@ -100,11 +100,17 @@ func readStream(name string, r io.Reader, yield func(message) error) error {
 	if string(head) == "From " {
 		return readMbox(name, in, yield)
 	}
-	raw, err := io.ReadAll(io.LimitReader(in, bounce.MaxSize+1))
-	if err != nil {
-		return yield(message{name: name, err: err})
-	}
+	var raw []byte
+	end := false
 	for count := 1; ; count++ {
+		// What follows a message is read on before it is cut.
+		if room := bounce.MaxSize + 1 - len(raw); !end && room > bounce.MaxSize/2 {
+			more, err := io.ReadAll(io.LimitReader(in, int64(room)))
+			if err != nil {
+				return yield(message{name: name, err: err})
+			}
+			raw, end = append(bytes.Clone(raw), more...), len(more) < room
+		}
 		one, rest := cutMessage(raw)
 		if err := yield(whole(numbered(name, count), one, nil)); err != nil || len(rest) == 0 {
 			return err
@@ -132,10 +138,7 @@ var firstFields = [][]byte{[]byte("Return-Path:"), []byte("Received:"), []byte("
 // and one of the fields with which a message begins. What has no delimiter is one
 // message.
 func cutMessage(raw []byte) (one, rest []byte) {
-	end := bytes.Index(raw, []byte("\n\n"))
-	if crlf := bytes.Index(raw, []byte("\r\n\r\n")); crlf >= 0 && (end < 0 || crlf < end) {
-		end = crlf
-	}
+	end := headerEnd(raw)
 	if end < 0 {
 		return raw, nil
 	}
@@ -166,6 +169,20 @@ func cutMessage(raw []byte) (one, rest []byte) {
 		}
 	}
 	return raw, nil
+}
+
+// headerEnd returns where the header of a message ends, or -1.
+func headerEnd(raw []byte) int {
+	for at := 0; ; {
+		next := bytes.IndexByte(raw[at:], '\n')
+		if next < 0 {
+			return -1
+		}
+		if at > 0 && len(bytes.TrimRight(raw[at:at+next], "\r")) == 0 {
+			return at
+		}
+		at += next + 1
+	}
 }
 
 // whole checks that a text is a mail at all: it begins with a header field.

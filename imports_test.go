@@ -19,7 +19,7 @@ var mayImport = map[string][]string{
 	"resolve":                 {"resolve/internal/escape", "github.com/miekg/dns", "golang.org/x/net/idna", "golang.org/x/sys/windows"},
 	"resolve/internal/escape": {},
 	"resolve/resolvetest":     {"resolve", "resolve/internal/escape", "github.com/miekg/dns"},
-	"bounce":                  {"finding", "internal/stanza", "bounce/internal/ses", "golang.org/x/text/encoding", "golang.org/x/text/encoding/htmlindex", "golang.org/x/text/encoding/unicode"},
+	"bounce":                  {"finding", "internal/stanza", "bounce/internal/ses", "golang.org/x/text/encoding", "golang.org/x/text/encoding/htmlindex", "golang.org/x/text/encoding/unicode", "golang.org/x/text/transform"},
 	"bounce/internal/ses":     {},
 	"bounce/webhook":          {"bounce", "bounce/internal/ses"},
 	"dnsbl":                   {"finding", "resolve", "internal/stanza", "golang.org/x/net/publicsuffix", "golang.org/x/net/idna"},

@@ -8,6 +8,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	textunicode "golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
 )
 
 // reader gathers what the parts of one message say.
@@ -32,6 +35,7 @@ func (r *Rules) ParseBytes(message []byte) *Report {
 		message = message[:MaxSize]
 		rd.walk.omit("what lies beyond 32 MiB")
 	}
+	message = withoutBOM(message)
 	rd.walk.eol = lineEnd(message)
 	for len(message) > 0 {
 		line, rest := rd.walk.cutLine(message)
@@ -51,6 +55,19 @@ func (r *Rules) ParseBytes(message []byte) *Report {
 		rd.rep.Recipients = []Recipient{} // [] in JSON
 	}
 	return rd.rep
+}
+
+// withoutBOM removes a byte order mark, and reads UTF-16 behind one.
+func withoutBOM(message []byte) []byte {
+	for _, mark := range []string{"\xef\xbb\xbf", "\xff\xfe", "\xfe\xff"} {
+		if bytes.HasPrefix(message, []byte(mark)) {
+			plain, _, err := transform.Bytes(textunicode.BOMOverride(transform.Nop), message)
+			if err == nil {
+				return plain
+			}
+		}
+	}
+	return message
 }
 
 // lineEnd returns CR for a message that has no other line end, else LF.

@@ -143,6 +143,8 @@ func dropRepeats(text, code, enhanced string) string {
 // dropGlued takes the enhanced code out where it begins a line that was joined to
 // the one before without a space: "is not5.7.26 accepted". OpenSMTPD does so.
 func dropGlued(text, code string) string {
+	var b strings.Builder
+	kept := 0
 	for from := len(code) + 4; from < len(text); {
 		at := strings.Index(text[from:], code+" ")
 		if at < 0 {
@@ -151,10 +153,15 @@ func dropGlued(text, code string) string {
 		at += from
 		from = at + 1
 		if c := text[at-1]; isWord(c) && !isDigit(c) || c == ',' || c == ';' {
-			text = text[:at] + text[at+len(code):]
+			b.WriteString(text[kept:at])
+			kept, from = at+len(code), at+len(code)
 		}
 	}
-	return text
+	if kept == 0 {
+		return text
+	}
+	b.WriteString(text[kept:])
+	return b.String()
 }
 
 // codeIn finds an enhanced status code anywhere in a text: one that begins with

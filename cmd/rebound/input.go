@@ -13,6 +13,9 @@ import (
 	"sort"
 	"strings"
 
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
+
 	"github.com/rebound-mail/rebound/bounce"
 )
 
@@ -89,7 +92,7 @@ func readMaildir(dir string, yield func(message) error) error {
 // up to the size that package bounce reads, and one byte more to tell that there
 // was more.
 func readStream(name string, r io.Reader, yield func(message) error) error {
-	in := bufio.NewReaderSize(r, 64<<10)
+	in := bufio.NewReaderSize(transform.NewReader(r, unicode.BOMOverride(transform.Nop)), 64<<10)
 	head, err := in.Peek(5)
 	if err != nil && len(bytes.TrimSpace(head)) == 0 {
 		if errors.Is(err, io.EOF) {

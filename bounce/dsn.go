@@ -303,8 +303,11 @@ var exitReasons = map[string]Reason{
 // wholeReply finds a reply of which the diagnostic holds the first line alone in
 // the transcript of the human part, or returns "". Sendmail writes it so.
 func wholeReply(diagnostic, text string) string {
-	if len(diagnostic) < 5 || diagnostic[3] != '-' || !startsReply(diagnostic) || strings.Contains(diagnostic, "\n") {
+	if len(diagnostic) < 5 || diagnostic[3] != '-' || !startsReply(diagnostic) {
 		return ""
+	}
+	if strings.Contains(diagnostic, "\n") {
+		diagnostic, _ = collapse(diagnostic) // one line, folded
 	}
 	at := strings.Index(text, "<<< "+diagnostic)
 	if at < 0 {

@@ -45,7 +45,11 @@ func readReply(raw string, plain bool) Reply {
 		var line string
 		line, raw, _ = strings.Cut(raw, "\n")
 		line = strings.TrimSpace(line)
-		if b.Len() > 0 {
+		switch b.Len() {
+		case 0:
+		case len(said): // a fold behind the code: the other one is still to come
+			line = withoutCodes(line, said, "")
+		default:
 			line = withoutCodes(line, said, more)
 		}
 		for line != "" {
@@ -91,9 +95,11 @@ func leadingCodes(s string) (int, Code) {
 		}
 		s = strings.TrimLeft(s[3:], " -\t#'\"")
 	}
-	word, _, _ := strings.Cut(s, " ")
-	word = strings.Trim(strings.TrimSpace(word), "()[]#:,;-_")
-	c, err := ParseCode(word)
+	s = strings.TrimLeft(s, " \t\r\n")
+	if end := strings.IndexAny(s, " \t\r\n"); end >= 0 {
+		s = s[:end]
+	}
+	c, err := ParseCode(strings.Trim(s, "()[]#:,;-_"))
 	if err != nil {
 		return code, Code{}
 	}

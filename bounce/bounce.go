@@ -153,7 +153,7 @@ type Selector struct {
 
 // A Leg is the receiver's own verdict on one method of authentication.
 type Leg struct {
-	Method string `json:"method"` // spf, dkim, dmarc
+	Method string `json:"method"` // spf, dkim, dmarc, arc
 	Domain string `json:"domain,omitempty"`
 	IP     string `json:"ip,omitempty"`
 	Result string `json:"result"` // as the receiver wrote it, lower case: "pass", "did not pass"
@@ -228,8 +228,8 @@ func isIntermediate(text string) bool {
 func (r *Rules) judge(rec *Recipient, quoted, around string) {
 	quoted = cutText(quoted)
 	inner, outer := innermost(quoted)
-	if len(inner) > 1 && inner[0] == '#' && startsReply(inner[1:]) {
-		inner = inner[1:] // Exchange
+	if rest, ok := strings.CutPrefix(strings.TrimLeft(inner, " \n"), "#"); ok && startsReply(rest) {
+		inner = rest // Exchange
 	}
 	var plain bool
 	rec.Quoted, plain = collapse(quoted)

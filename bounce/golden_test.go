@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -85,6 +86,8 @@ func TestBouncesInOtherDress(t *testing.T) {
 			"CRLF":           bytes.ReplaceAll(message, []byte("\n"), []byte("\r\n")),
 			"unfolded":       bytes.ReplaceAll(message, []byte("\n    "), []byte(" ")),
 			"folded by tabs": bytes.ReplaceAll(message, []byte("\n    "), []byte("\n\t")),
+			"30 columns":     diagnostics.ReplaceAllFunc(message, func(field []byte) []byte { return folded(field, 30) }),
+			"one line":       diagnostics.ReplaceAllFunc(message, func(field []byte) []byte { return folded(field, 1000) }),
 		} {
 			if name != "CRLF" && !bytes.Contains(message, []byte("Diagnostic-Code: smtp")) {
 				continue // in a text for people white space means something
@@ -100,6 +103,23 @@ func TestBouncesInOtherDress(t *testing.T) {
 			}
 		}
 	}
+}
+
+var diagnostics = regexp.MustCompile(`(?m)^Diagnostic-Code:.*\n(?:[ \t]+.*\n)*`)
+
+// folded folds a field anew.
+func folded(field []byte, columns int) []byte {
+	var out, line []byte
+	for _, word := range bytes.Fields(field) {
+		if len(line) > 0 && len(line)+len(word) > columns {
+			out, line = append(append(out, line...), "\n    "...), nil
+		}
+		if len(line) > 0 {
+			line = append(line, ' ')
+		}
+		line = append(line, word...)
+	}
+	return append(append(out, line...), '\n')
 }
 
 // essence is what must not depend on the dress of a message.

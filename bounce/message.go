@@ -273,6 +273,7 @@ func (rd *reader) mailed() {
 	case address == "" || strings.EqualFold(address, rec.Address) || rec.FinalAddress != "":
 	case rec.Address == "":
 		rec.Address = address
+		rec.conclude(rec.Permanence)
 	default:
 		rec.Address, rec.OriginalAddress, rec.FinalAddress = address, address, rec.Address
 	}

@@ -56,6 +56,7 @@ func TestReplyTextIsJoined(t *testing.T) {
 	for _, tt := range []struct{ in, want string }{
 		{"550-5.7.26 Unauthenticated email\r\n550-5.7.26 from shop.example\r\n550 5.7.26 is not accepted", "550 5.7.26 Unauthenticated email from shop.example is not accepted"},
 		{"550-first\n550 second", "550 first second"},
+		{"550\n5.1.1 no such\nuser here", "550 5.1.1 no such user here"},
 		{"550-5.1.1 The email account 550-5.1.1 does not exist 550 5.1.1 https://help.example", "550 5.1.1 The email account does not exist https://help.example"},
 		{"550 5.7.1 blocked\n5.7.1 using a list", "550 5.7.1 blocked using a list"},
 		{"  451   4.7.1\tslow  down ", "451 4.7.1 slow down"},

@@ -21,8 +21,9 @@ var sesMeans = map[string]Reason{
 
 // ParseSES reads an event of Amazon SES, bare or as Amazon SNS delivers it: a
 // bounce, complaint, delivery or delay. A report of kind other stands for any
-// other event. The error says that the JSON is none of these, or an SNS
-// subscription to confirm; package bounce/webhook tells them apart.
+// other event; that a mail was rejected for a virus is a failure. The error says that
+// the JSON is none of these, or that SNS sends a text or a subscription to confirm;
+// package bounce/webhook tells them apart.
 func (r *Rules) ParseSES(payload []byte) (*Report, error) {
 	e, err := ses.Parse(payload)
 	if err != nil {

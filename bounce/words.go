@@ -101,6 +101,7 @@ var wordLists = []struct {
 		"----- header of the message",
 		"--- message header",
 		"original message headers:",
+		"ursprüngliche nachrichtenköpfe", "en-têtes de message d'origine", "encabezados de mensajes originales", "intestazioni originali del messaggio", "cabeçalhos de mensagens originais", "oorspronkelijke berichtkoppen", "oryginalne nagłówki wiadomości", "ursprungliga meddelanderubriker", "originale meddelelsesheadere", "元のメッセージ ヘッダー", "原始邮件标题", "原始邮件头", "原始郵件標頭",
 		"the header of the original message is following",
 		"the header page of your message follows",
 		"--- attached is a copy of",

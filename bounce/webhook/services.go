@@ -50,7 +50,7 @@ func sendgrid(rules *bounce.Rules, raw json.RawMessage) (*bounce.Report, error) 
 		Type           string `json:"type"`
 		Reason         string `json:"reason"`
 		Response       string `json:"response"`
-		Status         string `json:"status"`
+		Status         scalar `json:"status"`
 		Classification string `json:"bounce_classification"`
 		IP             string `json:"ip"`
 	}
@@ -79,7 +79,7 @@ func sendgrid(rules *bounce.Rules, raw json.RawMessage) (*bounce.Report, error) 
 	return event{
 		kind: kind, service: "sendgrid", id: in.MessageID, messageID: in.SMTPID, to: in.Email, when: in.Timestamp.time(), sendingIP: in.IP,
 		statement: bounce.Statement{
-			Recipient: in.Email, Reply: reply, Status: code(in.Status), Means: means,
+			Recipient: in.Email, Reply: reply, Status: code(string(in.Status)), Means: means,
 			Verdict: join(in.Event, in.Type, in.Classification, droppedFor(in.Event, in.Reason)), Source: "twilio.com/docs/sendgrid/for-developers/tracking-events/event",
 		},
 	}.report(rules), nil

@@ -73,7 +73,8 @@ func ParseWith(rules *bounce.Rules, payload []byte) ([]*bounce.Report, error) {
 		return nil, ErrTooLarge
 	}
 	payload = bytes.TrimSpace(bytes.TrimPrefix(payload, []byte("\xef\xbb\xbf")))
-	if form, ok := bytes.CutPrefix(payload, []byte("mandrill_events=")); ok {
+	if len(payload) > 0 && payload[0] != '{' && payload[0] != '[' && bytes.Contains(payload, []byte("mandrill_events=")) {
+		_, form, _ := bytes.Cut(payload, []byte("mandrill_events="))
 		value, _, _ := bytes.Cut(form, []byte("&"))
 		text, err := url.QueryUnescape(string(value))
 		if err != nil {

@@ -139,8 +139,11 @@ func (rd *reader) textReport(text string) bool {
 	}
 	for _, a := range addresses {
 		rec := Recipient{Address: a, Action: action}
-		quoted := blocks.of(a)
-		rec.originated(blocks.final(a), quoted)
+		quoted, final := blocks.of(a), blocks.final(a)
+		if led := blocks.origins[lower(a)]; quoted == "" && len(led) == 1 {
+			quoted, final = blocks.list[led[0]].text, blocks.list[led[0]].address
+		}
+		rec.originated(final, quoted)
 		if quoted == "" || !telling(strings.ReplaceAll(quoted, a, "")) {
 			quoted = whole
 		}

@@ -155,3 +155,17 @@ func TestReportJSONRefusesNonsense(t *testing.T) {
 		t.Errorf("%v, %+v", err, r)
 	}
 }
+
+// UTF-8 under the name of another character set reads as UTF-8.
+func TestMislabelledCharset(t *testing.T) {
+	for charset, want := range map[string]string{"us-ascii": "zugestellt: Empfänger", "iso-8859-1": "zugestellt: Empfänger", "iso-2022-jp": "zugestellt: Empfänger"} {
+		rep := ParseBytes([]byte("From: MAILER-DAEMON@mx.shop.example\nSubject: Unzustellbar\nContent-Type: text/plain; charset=" + charset + "\n\n<anna@recipient.example>: nicht zugestellt: Empfänger unbekannt\n"))
+		if len(rep.Recipients) != 1 || !strings.Contains(rep.Recipients[0].Reply.Text, want) || rep.Recipients[0].Reason != UnknownRecipient {
+			t.Errorf("%s: %+v", charset, rep.Recipients)
+		}
+	}
+	rep := ParseBytes([]byte("From: MAILER-DAEMON@mx.shop.example\nSubject: Unzustellbar\nContent-Type: text/plain; charset=iso-8859-1\n\n<anna@recipient.example>: nicht zugestellt: Empf\xe4nger unbekannt\n"))
+	if rep.Recipients[0].Reason != UnknownRecipient {
+		t.Errorf("%+v", rep.Recipients)
+	}
+}

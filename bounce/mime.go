@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/mail"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/htmlindex"
@@ -417,6 +418,7 @@ func toUTF8(b []byte, charset string) string {
 		e = unicode.UTF16(unicode.BigEndian, unicode.UseBOM)
 	case bytes.HasPrefix(b, []byte("\xef\xbb\xbf")):
 		b = b[3:]
+	case mislabelled(charset) && utf8.Valid(b) && !plainASCII(b, ""):
 	case charset != "" && !plainASCII(b, charset):
 		e, _ = htmlindex.Get(strings.TrimSpace(charset))
 	}
@@ -428,6 +430,16 @@ func toUTF8(b []byte, charset string) string {
 		return strings.ToValidUTF8(string(b), "\uFFFD")
 	}
 	return string(out)
+}
+
+// mislabelled reports whether text of a character set that is UTF-8 is no text of
+// that set: it has seven bits, or two of its letters would never meet so.
+func mislabelled(charset string) bool {
+	switch charset = lower(strings.TrimSpace(charset)); charset {
+	case "us-ascii", "ascii", "iso-8859-1", "windows-1252":
+		return true
+	}
+	return strings.HasPrefix(charset, "iso-2022-")
 }
 
 // plainASCII reports whether a text is ASCII in a charset that contains it: any but

@@ -300,7 +300,11 @@ func (rd *reader) isChallenge(text string) bool {
 	if holds(rd.rep.Subject, challengeWords) {
 		challenges++
 	}
-	return challenges > 1 && (rd.said.sets.has(replyWords) || strings.Contains(text, "http"))
+	if challenges < 2 || !rd.said.sets.has(replyWords) && !strings.Contains(text, "http") {
+		return false
+	}
+	h := rd.top.header // a service asks new users to confirm their address in the same words
+	return h.has("in-reply-to") || h.has("references") || h.has("auto-submitted") || isForward(lower(rd.rep.Subject)) || containsFold(text, "your message") || containsFold(text, "your email to")
 }
 
 // isAutoReply knows the fields of RFC 3834 and those that vacation programs

@@ -70,7 +70,7 @@ var wordLists = []struct {
 		"protecting myself from receiving junk", "has not been verified", "allow incoming messages only from senders", "list of approved senders", "on hold until you confirm", "only real people can", "as a spam protection measure", "so i can receive your emails", "verify your address before your message", "verification required", "please verify your email",
 	}},
 	{serverWords, []string{
-		"non-delivery report", "delivery status notification", "this is the mail system at host", "this is the qmail-send program", "this message was created automatically by mail delivery", "delivery to the following recipient", "permanent fatal errors", "transient non-fatal errors",
+		"non-delivery report", "this is the mail system at host", "this is the qmail-send program", "this message was created automatically by mail delivery", "delivery to the following recipient", "permanent fatal errors", "transient non-fatal errors",
 		"your message could not be delivered to", "n'a pas pu etre delivre", "n'a pas pu être délivré", "message that you sent could not be delivered", "error message below", "you are not a member of this mailing list", "this is the postfix program at host", "the following message to <",
 		"was not delivered to the following", "konnte nicht an folgende empfänger", "konnte nicht zugestellt werden", "no se pudo entregar a", "non è stato possibile recapitare", "automatically generated delivery status", "delivery has failed to these recipients", "rejected your message to the following",
 		"failed addresses follow", "did not reach the following recipient", "the following recipient", "was undeliverable to the following", "delivery failure notification",

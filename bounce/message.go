@@ -51,6 +51,7 @@ func (r *Rules) ParseBytes(message []byte) *Report {
 		o.SendingIP = rd.rep.sendingIP()
 	}
 	rd.rep.Omitted = append(rd.rep.Omitted, rd.walk.omitted...)
+	rd.rep.keepAliases()
 	if rd.rep.Recipients == nil {
 		rd.rep.Recipients = []Recipient{} // [] in JSON
 	}
@@ -261,6 +262,21 @@ func verpAddress(from string) string {
 	return name + "@" + local[equals+1:]
 }
 
+// keepAliases keeps an address that led to several, not all of which are at fault.
+func (rep *Report) keepAliases() {
+	kept := map[string]bool{}
+	for _, r := range rep.Recipients {
+		if r.FinalAddress != "" && !r.Suppress {
+			kept[lower(r.Address)] = true
+		}
+	}
+	for i := range rep.Recipients {
+		if r := &rep.Recipients[i]; r.Suppress && kept[lower(r.Address)] {
+			r.Suppress, r.Response = false, AskRecipient
+		}
+	}
+}
+
 // mailed sets the address that was mailed from the return path to which the report
 // went, where that names another than the one recipient.
 func (rd *reader) mailed() {
@@ -323,7 +339,7 @@ func isAutoReply(h header, subject string) bool {
 	if precedence == "auto_reply" || precedence == "auto-reply" {
 		return true
 	}
-	fromNobody := h.get("return-path") == "<>" && (precedence == "bulk" || precedence == "junk")
+	fromNobody := h.get("return-path") == "<>" && (precedence == "bulk" || precedence == "junk") && (h.has("in-reply-to") || h.has("references") || isForward(lower(subject)))
 	return isAbsence(subject) || fromNobody && !isRobot(addressIn(h.get("from")))
 }
 

@@ -40,6 +40,13 @@ func isRobot(address string) bool {
 	return containsFold(local, "mailer-daemon") || containsFold(local, "postmaster")
 }
 
+// fromServer reports whether a mail server gives its name as the sender.
+func (rd *reader) fromServer() bool {
+	h := rd.top.header
+	from := lower(h.get("from"))
+	return isRobot(from) || strings.Contains(from, "mail delivery") || isRobot(addressIn(from)) || isRobot(lower(h.get("sender"))) || isRobot(addressIn(h.get("return-path")))
+}
+
 // looksLikeBounce asks for signs that a mail server wrote the message, before
 // its text is searched for addresses: ordinary mail holds addresses too.
 func (rd *reader) looksLikeBounce(text string) bool {
@@ -48,28 +55,49 @@ func (rd *reader) looksLikeBounce(text string) bool {
 		return true
 	}
 	subject := lower(rd.rep.Subject)
-	from := lower(h.get("from"))
-	byServer := isRobot(from) || strings.Contains(from, "mail delivery") || isRobot(addressIn(from)) || isRobot(lower(h.get("sender")))
-	if back := strings.TrimSpace(h.get("return-path")); back == "<>" || isRobot(addressIn(back)) {
-		byServer = true
-	}
-	opening := wordsIn(cut(text, maxOpening))
-	if opening.has(parcelWords) {
+	head := cut(text, maxOpening)
+	opening := wordsIn(head)
+	if opening.has(parcelWords) || strings.HasPrefix(subject, "postfix smtp server: errors from") {
 		return false
 	}
 	aboutFailure := holds(subject, aboutFailure)
 	phrases := rd.said.failures
-	if byServer {
+	quotes := opening.has(quoteMarks) || strings.HasPrefix(head, ">") || strings.Contains(head, "\n>")
+	if rd.fromServer() && !(h.has("in-reply-to") && rd.isPersonal(head)) || strings.TrimSpace(h.get("return-path")) == "<>" && !quotes {
 		return aboutFailure || phrases > 0 || textBlocks(text, rd.own()).quote(rd.original != nil)
 	}
 	// A mailing or a person may quote a bounce.
-	if opening.has(quoteMarks) || h.has("list-unsubscribe") {
+	if quotes || h.has("list-unsubscribe") || rd.isPersonal(head) {
 		return false
 	}
 	if opening.has(serverWords) {
 		return aboutFailure || phrases > 0
 	}
 	return rd.original != nil && aboutFailure && phrases > 0 && !h.has("list-id") && !h.has("in-reply-to") && !isForward(subject)
+}
+
+// greetings begin what people write.
+var greetings = []string{"hi ", "hi,", "hello", "hallo", "dear ", "bonjour", "hola", "salut", "guten ", "liebe", "ciao", "olá", "hej", "cześć", "Привет", "Здравствуйте", "こんにちは", "お疲れ"}
+
+// trackers mark the mail of programs in which people discuss.
+var trackers = []string{"list-post", "x-github-reason", "x-gitlab-project", "x-jira-fingerprint", "x-zendesk-from-account-id"}
+
+// isPersonal reports whether a person wrote a mail: it would come back to its
+// author, or went through a list or a tracker, and does not open with the sentence of
+// a server.
+func (rd *reader) isPersonal(text string) bool {
+	h := rd.top.header
+	back := addressIn(h.get("return-path"))
+	own := back != "" && strings.EqualFold(back, addressIn(h.get("from")))
+	if !own && !slices.ContainsFunc(trackers, h.has) {
+		return rd.top.mediaType == "multipart/digest"
+	}
+	start := strings.IndexFunc(text, unicode.IsLetter)
+	if start < 0 {
+		return true
+	}
+	first, _, _ := strings.Cut(text[start:], "\n")
+	return !wordsIn(first).has(serverWords) || slices.ContainsFunc(greetings, func(g string) bool { return hasPrefixFold(first, g) })
 }
 
 // maxOpening is where a server has said what it has to say: a person's own words
@@ -110,7 +138,7 @@ func (rd *reader) textReport(text string) bool {
 			addresses = blocks.addresses()
 		}
 	}
-	if len(addresses) == 0 {
+	if len(addresses) == 0 && (rd.fromServer() || rd.original != nil) {
 		// A mail to oneself: the report goes to the address that failed.
 		blocks = textBlocks(text, nil)
 		addresses = blocks.addresses()
@@ -144,7 +172,9 @@ func (rd *reader) textReport(text string) bool {
 			quoted, final = blocks.list[led[0]].text, blocks.list[led[0]].address
 		}
 		rec.originated(final, quoted)
-		if quoted == "" || !telling(strings.ReplaceAll(quoted, a, "")) {
+		// What is said of another is not said of this one.
+		apart := len(addresses) > 1 && blocks.tell()
+		if quoted == "" || !apart && !telling(strings.ReplaceAll(quoted, a, "")) {
 			quoted = whole
 		}
 		around := whole
@@ -153,7 +183,7 @@ func (rd *reader) textReport(text string) bool {
 		}
 		rd.rules.judge(&rec, quoted, around)
 		// What is said of one may stand apart from its address.
-		if rec.Reason == ReasonUnknown && quoted != whole && whole != "" {
+		if rec.Reason == ReasonUnknown && quoted != whole && whole != "" && !apart {
 			second := rec
 			rd.rules.judge(&second, whole, whole)
 			if second.Reason != ReasonUnknown {
@@ -316,6 +346,7 @@ func textBlocks(text string, own addressSet) blockSet {
 			continue
 		}
 		switch {
+		case strings.HasPrefix(trimmed, "<<< 503"): // the answer to DATA without a recipient
 		case strings.HasPrefix(trimmed, "<<<"), startsReply(trimmed):
 			if len(said) < maxFolds {
 				said = append(said, trimmed)
@@ -621,7 +652,7 @@ func findAddresses(text string) []string {
 		for start < i && strings.IndexByte("'`*=|", text[start]) >= 0 {
 			start++
 		}
-		if end := addressEnd(text[start:]); end > 0 && start+end > i {
+		if end := addressEnd(text[start:]); end > 0 && start+end > i && !strings.Contains(text[start:i], "//") {
 			list = append(list, text[start:start+end])
 			at = start + end
 		} else {

@@ -55,7 +55,7 @@ var wordLists = []struct {
 	// Where a text that says "no such user" in general terms holds one of these, it
 	// may mean something else, and the address stays.
 	{doubtWords, []string{
-		"sender", "spam", "block", "policy", "not allowed to", "reputation", "filter", "verification failed", "callout", "dmarc", "spf", "dkim", "rate limit", "blacklist", "blocklist", "your ip", "your mail server", "temporar", "maintenance", "try again", "outbound", "sending", "quota", "access denied", " ptr",
+		"sender", " spam", "block", "mail from", "return path", "return-path", "from address", "from: ", "originator", "your address", "sending user", "expediteur", "expéditeur", "remitente", "mittente", "absender", "отправител", "lookup timed out", "user lookup failed", "ldap", "server unavailable", "server down", "database", "mailbox full", "over quota", "out of space", "too large", "receives mail from", "policy", "not allowed to", "reputation", "filter", "verification failed", "callout", "dmarc", "spf", "dkim", "rate limit", "blacklist", "blocklist", "your ip", "your mail server", "temporar", "maintenance", "try again", "outbound", "sending", "quota", "access denied", " ptr",
 	}},
 	{addressWords, []string{
 		"user", "mailbox", "address", "recipient", "account", "exist", "unknown", "no such", "not found", "domain", "host", "alias", "invalid", "inbox", "name", "utilisateur", "destinat", "benutzer", "empf",
@@ -66,7 +66,7 @@ var wordLists = []struct {
 		"please confirm your message", "please confirm delivery", "confirm that you are a real person", "challenge/response", "challenge-response",
 		"this is a one-time automated message", "requires verification", "verify that you are not a spammer", "complete this verification", "awaiting your verification",
 		"your message is being held until", "message will be delivered once you", "confirm your mail by replying", "sender verification required", "add yourself to my guest list",
-		"link below to confirm that you sent", "boxbe", "spamarrest", "spam arrest", "temporarily held because", "to release your message", "you only need to confirm once", "antispam uol", "protected by bluebottle", "to have your address added to the recipient's allowed", "to ensure delivery of your email",
+		"link below to confirm that you sent", "boxbe", "spamarrest", "spam arrest", "temporarily held because", "to release your message", "you only need to confirm once", "antispam uol", "protected by bluebottle", "to have your address added to the recipient's allowed", "to ensure delivery of your email", "waitlisted", "tira-teima",
 		"protecting myself from receiving junk", "has not been verified", "allow incoming messages only from senders", "list of approved senders", "on hold until you confirm", "only real people can", "as a spam protection measure", "so i can receive your emails", "verify your address before your message", "verification required", "please verify your email",
 	}},
 	{serverWords, []string{
@@ -119,9 +119,9 @@ var wordLists = []struct {
 		"informações de diagnóstico para administradores", "diagnostische gegevens voor beheerders", "diagnostische informatie voor beheerders", "informacje diagnostyczne dla administratorów",
 		"диагностические сведения для администраторов", "diagnostikinformation för administratörer", "diagnosticeringsoplysninger til administratorer", "管理者向けの診断情報", "管理者用の診断情報", "管理员的诊断信息", "供管理员使用的诊断信息", "系統管理員的診斷資訊", "관리자를 위한 진단 정보",
 	}},
-	{parcelWords, []string{"your package", "your parcel", "your shipment", "your order", "ihr paket", "ihre sendung", "ihr päckchen", "votre colis", "su paquete", "su envío", "il tuo pacco", "uw pakket", "tracking number"}},
+	{parcelWords, []string{"your package", "your parcel", "your shipment", "your order", "ihr paket", "ihre sendung", "ihr päckchen", "votre colis", "su paquete", "su envío", "il tuo pacco", "uw pakket", "tracking number", "quarantined mail", "quarantine report"}},
 	{quoteMarks, []string{
-		"forwarded message", "begin forwarded", "weitergeleitete nachricht", "ursprüngliche nachricht", "-----original message", "message transféré", "message transmis", "mensaje reenviado", "messaggio inoltrato", "doorgestuurd bericht", "пересылаемое сообщение", " wrote:", " schrieb:", " a écrit", " escribió:", " ha scritto:",
+		"forwarded message", "begin forwarded", "weitergeleitete nachricht", "ursprüngliche nachricht", "-----original message", "message transféré", "message transmis", "mensaje reenviado", "messaggio inoltrato", "doorgestuurd bericht", "пересылаемое сообщение", " wrote:", " schrieb:", " a écrit", " escribió:", " ha scritto:", "schrieb ", " schreef", " escreveu:", " pisze:", " пишет:", "skrev ", "<mailto:", "\nsent: ", "\ngesendet:", "\nenvoyé", "\nenviado", "\ninviato:", "\nverzonden:", "\nwysłano:", "送信日時:", "发送时间:", "\nskickat:", "anfang der weitergeleiteten", "перенаправленное сообщение", "転送されたメッセージ",
 	}},
 	{finalWords, []string{"permanent", "will not succeed", "do not retry", "don't retry", "not try again", "never"}},
 	{replyWords, []string{"reply to this", "replying to this", "simply reply", "just reply", "empty message", "reply\" feature", "your reply"}},

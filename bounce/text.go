@@ -57,17 +57,17 @@ func (rd *reader) looksLikeBounce(text string) bool {
 	subject := lower(rd.rep.Subject)
 	head := cut(text, maxOpening)
 	opening := wordsIn(head)
-	if opening.has(parcelWords) || strings.HasPrefix(subject, "postfix smtp server: errors from") {
-		return false
+	if strings.HasPrefix(subject, "postfix smtp server: errors from") {
+		return false // what clients did, told to the postmaster
 	}
 	aboutFailure := holds(subject, aboutFailure)
 	phrases := rd.said.failures
-	quotes := opening.has(quoteMarks) || strings.HasPrefix(head, ">") || strings.Contains(head, "\n>")
+	quotes := strings.HasPrefix(head, ">") || strings.Contains(head, "\n>")
 	if rd.fromServer() && !(h.has("in-reply-to") && rd.isPersonal(head)) || strings.TrimSpace(h.get("return-path")) == "<>" && !quotes {
 		return aboutFailure || phrases > 0 || textBlocks(text, rd.own()).quote(rd.original != nil)
 	}
 	// A mailing or a person may quote a bounce.
-	if quotes || h.has("list-unsubscribe") || rd.isPersonal(head) {
+	if quotes || opening.has(quoteMarks) || opening.has(parcelWords) || h.has("list-unsubscribe") || rd.isPersonal(head) {
 		return false
 	}
 	if opening.has(serverWords) {

@@ -226,13 +226,16 @@ func isIntermediate(text string) bool {
 // judge fills in what follows from the text about a recipient. Quoted is all
 // that was said; around is what else the report says of it, for the stage.
 func (r *Rules) judge(rec *Recipient, quoted, around string) {
-	quoted = cutText(quoted)
+	quoted = cut(quoted, maxReply)
+	var plain bool
+	if rec.Quoted, plain = collapse(quoted); !plain && !utf8.ValidString(quoted) {
+		quoted = cutText(quoted)
+		rec.Quoted, _ = collapse(quoted)
+	}
 	inner, outer := innermost(quoted)
 	if rest, ok := strings.CutPrefix(strings.TrimLeft(inner, " \n"), "#"); ok && startsReply(rest) {
 		inner = rest // Exchange
 	}
-	var plain bool
-	rec.Quoted, plain = collapse(quoted)
 	rec.Reply = readReply(inner, plain)
 	if rec.Reply.Code/100 == 2 && rec.Address != "" && (rec.Action == Failed || rec.Action == Delayed) {
 		rec.Reply.Code = 0 // the exit status of a program, or a greeting

@@ -442,9 +442,14 @@ func findIPs(out []Mention, text string) []Mention {
 	return out
 }
 
-func isAddrByte(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F' || c == '.' || c == ':'
-}
+func isAddrByte(c byte) bool { return addrBytes[c] }
+
+var addrBytes = func() (t [256]bool) {
+	for _, c := range "0123456789abcdefABCDEF.:" {
+		t[c] = true
+	}
+	return t
+}()
 
 // usefulAddr leaves out what cannot be a host: 0.0.0.0, loopback (the answers of
 // block lists), and "::" of program text.

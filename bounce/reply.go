@@ -87,19 +87,25 @@ func readReply(raw string, plain bool) Reply {
 
 // leadingCodes reads "550-5.7.1 …", "550 5.7.1", "550" or "5.7.1" at the start.
 func leadingCodes(s string) (int, Code) {
-	code := 0
+	code, between := 0, " \t\r\n"
 	if len(s) >= 3 && isDigits(s[:3]) && (len(s) == 3 || !isDigit(s[3]) && s[3] != '.') {
 		code, _ = strconv.Atoi(s[:3])
 		if !isReplyCode(code) {
 			return 0, Code{}
 		}
-		s = strings.TrimLeft(s[3:], " -\t#'\"")
+		s, between = s[3:], " -\t\r\n#'\""
 	}
-	s = strings.TrimLeft(s, " \t\r\n")
-	if end := strings.IndexAny(s, " \t\r\n"); end >= 0 {
-		s = s[:end]
+	for s != "" && strings.IndexByte(between, s[0]) >= 0 {
+		s = s[1:]
 	}
-	c, err := ParseCode(strings.Trim(s, "()[]#:,;-_"))
+	end := 0
+	for end < len(s) && s[end] > ' ' {
+		end++
+	}
+	if end == 0 || isWord(s[0]) && !isDigit(s[0]) {
+		return code, Code{}
+	}
+	c, err := ParseCode(strings.Trim(s[:end], "()[]#:,;-_"))
 	if err != nil {
 		return code, Code{}
 	}

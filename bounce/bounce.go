@@ -211,8 +211,7 @@ func (r *Rules) ParseReply(reply string) *Report {
 		rep.Kind, rec.Action = Failure, Failed
 		rec.conclude("")
 	case rec.Action != Failed:
-		rec.Reason, rec.Because, rec.Certainty = ReasonUnknown, Decision{Rule: "none"}, Unsure
-		rec.conclude(NoFailure)
+		rec.passed()
 	}
 	return rep
 }
@@ -271,6 +270,12 @@ func (r *Rules) judge(rec *Recipient, quoted, around string) {
 	if rec.Permanence == Temporary {
 		rec.RetryAfter, rec.RetryAt = retryAfter(rec.Reply.Text), retryAt(rec.Reply.Text)
 	}
+}
+
+// passed says of a recipient that nothing was refused, whatever the words resemble.
+func (rec *Recipient) passed() {
+	rec.Reason, rec.Because, rec.Certainty = ReasonUnknown, Decision{Rule: "none"}, Unsure
+	rec.conclude(NoFailure)
 }
 
 // conclude sets what follows from the reason, the codes and the action.

@@ -296,16 +296,20 @@ func (rd *reader) mailed() {
 }
 
 func (rd *reader) autoReply(text string) {
-	rd.rep.Kind = AutoReply
-	rd.arrived(Vacation, addressIn(rd.top.header.get("from")), rd.rep.Subject, "RFC 3834", "The message is an automatic reply: the mail arrived.")
-	rd.rep.Recipients[0].Quoted, _ = collapse(cutText(text))
+	rd.answered(AutoReply, Vacation, text, "RFC 3834", "The message is an automatic reply: the mail arrived.")
 }
 
 // challenge reports a message that asks the sender to prove that a person wrote
 // the mail, which waits until then.
 func (rd *reader) challenge(text string) {
-	rd.rep.Kind = Challenge
-	rd.arrived(Challenged, addressIn(rd.top.header.get("from")), rd.rep.Subject, "the message's text", "The recipient's system holds the mail until the sender confirms it.")
+	rd.answered(Challenge, Challenged, text, "the message's text", "The recipient's system holds the mail until the sender confirms it.")
+}
+
+// answered reports a message that the recipient's system wrote about a mail that
+// reached it.
+func (rd *reader) answered(kind Kind, reason Reason, text, source, says string) {
+	rd.rep.Kind = kind
+	rd.arrived(reason, addressIn(rd.top.header.get("from")), rd.rep.Subject, source, says)
 	rd.rep.Recipients[0].Quoted, _ = collapse(cutText(text))
 }
 

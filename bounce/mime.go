@@ -483,7 +483,7 @@ func htmlText(s string) string {
 			}
 			break
 		}
-		end := strings.IndexByte(cutTag(s), '>')
+		end := strings.IndexByte(cut(s, maxTag), '>')
 		if end < 0 || end > 1 && strings.Contains(s[1:end], "@") {
 			// An address in angle brackets, or a lone "<".
 			b.WriteByte('<')
@@ -510,8 +510,6 @@ func htmlText(s string) string {
 
 // maxTag bounds one tag: longer ones are text.
 const maxTag = 1 << 10
-
-func cutTag(s string) string { return s[:min(len(s), maxTag)] }
 
 // tagName returns the name of a tag, with the slash where it closes.
 func tagName(tag string) string {

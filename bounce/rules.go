@@ -76,7 +76,7 @@ type target struct {
 // The items that may follow a literal: what is listed, or the digits of a bit
 // code.
 var items = map[string]func(c byte) bool{
-	"{ip}":     func(c byte) bool { return isAddrByte(c) },
+	"{ip}":     isAddrByte,
 	"{domain}": func(c byte) bool { return isWord(c) || c == '.' || c == '-' || c == '_' },
 	"{bits}":   func(c byte) bool { return c == '0' || c == '1' },
 }

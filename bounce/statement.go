@@ -36,8 +36,7 @@ func (r *Rules) Judge(s Statement) Recipient {
 	}
 	r.judge(&rec, text, "")
 	if rec.Action != Failed && rec.Action != Delayed {
-		rec.Reason, rec.Because, rec.Certainty = ReasonUnknown, Decision{Rule: "none"}, Unsure
-		rec.conclude(NoFailure)
+		rec.passed()
 		return rec
 	}
 	if s.Means != "" && (rec.Reason == ReasonUnknown || rec.Reason == Expired) {

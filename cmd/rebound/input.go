@@ -146,7 +146,7 @@ func cutMessage(raw []byte) (one, rest []byte) {
 		return raw, nil
 	}
 	var boundary []byte
-	for at := 0; at >= 0 && at < end && boundary == nil; {
+	for at := 0; at < end && boundary == nil; {
 		if m := boundaryOf.FindSubmatch(raw[at:end]); m != nil {
 			boundary = bytes.TrimSpace(m[1])
 		}

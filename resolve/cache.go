@@ -52,7 +52,7 @@ type flight struct {
 func NewCache(r Resolver) *Cache { return &Cache{Resolver: r} }
 
 // Resolve implements [Resolver]. The TTL of a remembered answer is what is left
-// of it, and Took is zero.
+// of it, Took and Tries are zero.
 func (c *Cache) Resolve(ctx context.Context, name string, t Type) Answer {
 	canonical, err := Name(name)
 	if err != nil {
@@ -117,7 +117,7 @@ func (c *Cache) lookup(key cacheKey) (Answer, bool) {
 	}
 	c.recent.MoveToFront(e)
 	a := entry.answer
-	a.TTL, a.Took = left, 0
+	a.TTL, a.Took, a.Tries = left, 0, 0
 	return a, true
 }
 

@@ -9,14 +9,12 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/miekg/dns"
 )
-
-// udpSize is the EDNS buffer size offered (DNS Flag Day 2020).
-const udpSize = 1232
 
 // tcpTime bounds a question asked again over TCP after a truncated answer.
 const tcpTime = 3 * time.Second
@@ -46,6 +44,7 @@ type Client struct {
 	Tries []time.Duration
 
 	pools atomic.Pointer[[]*pool]
+	idle  sync.Pool // of *query
 }
 
 // NewClient returns a client of the servers given as "192.0.2.53",
@@ -94,42 +93,44 @@ func (c *Client) Resolve(ctx context.Context, name string, t Type) Answer {
 // ask sends the question until one server answers, moving to the next server at
 // once when one fails.
 func (c *Client) ask(ctx context.Context, name string, t Type, edns bool) Answer {
-	id := uint16(rand.Uint32())
-	packet, err := question(name, t, id, edns).Pack()
-	if err != nil {
-		return failed(name, t, Other, fmt.Errorf("%w: %w", ErrName, err))
-	}
 	tries := c.Tries
 	if len(tries) == 0 {
 		tries = defaultTries
 	}
-	q := newQuery(id, name, t, len(tries))
-	defer q.done()
-	timer := time.NewTimer(0)
-	defer timer.Stop()
+	q := c.query(name, t, len(tries), edns)
+	defer c.release(q)
 
 	failure := failed(name, t, Timeout, nil)
-	for i, sent, failures := 0, 0, 0; ; {
-		select {
-		case <-ctx.Done():
-			return failed(name, t, Canceled, context.Cause(ctx))
-		case <-timer.C:
+	i, sent, failures := 0, 0, 0
+	finish := func(a Answer) Answer {
+		a.Tries = sent
+		return a
+	}
+	for due := ctx.Err() == nil; ; {
+		if due {
 			if i == len(tries) {
-				return failure
+				return finish(failure)
 			}
 			wait := tries[i]
-			if err := q.send(c.pool(i), packet); err != nil {
+			if err := q.send(c.pool(i)); err != nil {
 				failure, wait = failed(name, t, Other, unreachable(c.Servers[i%len(c.Servers)], err)), 0
 				failures++
 			} else {
 				sent++
 			}
-			timer.Reset(wait)
+			q.timer.Reset(wait)
+			due = false
 			i++
+		}
+		select {
+		case <-ctx.Done():
+			return finish(failed(name, t, Canceled, context.Cause(ctx)))
+		case <-q.timer.C:
+			due = true
 		case r := <-q.replies:
-			a, final := c.read(ctx, r, q, packet, edns)
+			a, final := c.read(ctx, r, q, edns)
 			if final {
-				return a
+				return finish(a)
 			}
 			if a.Status == Malformed { // perhaps forged: the true answer may still come
 				failure = a
@@ -138,26 +139,49 @@ func (c *Client) ask(ctx context.Context, name string, t Type, edns bool) Answer
 			failure = a
 			failures++
 			if failures >= min(len(c.Servers), len(tries)) && failures >= sent {
-				return failure
+				return finish(failure)
 			}
-			if i < len(tries) {
-				timer.Reset(0)
-			}
+			due = i < len(tries)
 		}
 	}
 }
 
+// query returns a query that is ready to be sent, an old one where there is one.
+func (c *Client) query(name string, t Type, tries int, edns bool) *query {
+	q, ok := c.idle.Get().(*query)
+	// Room for a reply, a duplicate and an error from each sending; what comes
+	// beyond that is dropped by the socket.
+	if !ok || cap(q.replies) < 3*tries {
+		q = &query{replies: make(chan reply, 3*tries), timer: time.NewTimer(time.Hour)}
+	}
+	q.id, q.name, q.t = uint16(rand.Uint32()), name, t
+	q.packet = appendQuestion(q.packet[:0], name, t, q.id, edns)
+	return q
+}
+
+// release withdraws a query from its sockets and keeps it for another question.
+func (c *Client) release(q *query) {
+	q.done()
+	q.timer.Stop()
+	for len(q.replies) > 0 {
+		<-q.replies
+	}
+	c.idle.Put(q)
+}
+
 // read turns what came back into an answer; final is false when another server
 // may do better.
-func (c *Client) read(ctx context.Context, r reply, q *query, packet []byte, edns bool) (a Answer, final bool) {
-	server := r.from.String()
+func (c *Client) read(ctx context.Context, r reply, q *query, edns bool) (a Answer, final bool) {
+	server := r.from.server
+	if r.err != nil {
+		a = failed(q.name, q.t, Other, unreachable(server, r.err))
+		a.Server = r.from.text
+		return a, false
+	}
+	a, kind := readPacket(r.data, q.name, q.t)
 	switch {
-	case r.err != nil:
-		a = failed(q.name, q.t, Other, unreachable(r.from, r.err))
-	case r.msg == nil:
-		a = failed(q.name, q.t, Malformed, errUnread)
-	case r.msg.Truncated:
-		m, err := askTCP(ctx, r.from, packet)
+	case kind == cutPacket:
+		m, err := askTCP(ctx, server, q.packet)
 		switch {
 		case ctx.Err() != nil:
 			a = failed(q.name, q.t, Canceled, context.Cause(ctx))
@@ -168,14 +192,12 @@ func (c *Client) read(ctx context.Context, r reply, q *query, packet []byte, edn
 		default:
 			a = answer(m, q.name, q.t)
 		}
-	case edns && r.msg.Rcode == dns.RcodeFormatError:
+	case kind == formErr && edns:
 		// A server from before EDNS (RFC 6891, section 7).
 		a = c.ask(ctx, q.name, q.t, false)
-	default:
-		a = answer(r.msg, q.name, q.t)
 	}
 	if a.Server == "" {
-		a.Server = server
+		a.Server = r.from.text
 	}
 	return a, a.Status.Known() || a.Status == Canceled
 }

@@ -1,12 +1,12 @@
 package resolve
 
 import (
+	"bytes"
 	"encoding/binary"
 	"net"
 	"net/netip"
 	"sync"
-
-	"github.com/miekg/dns"
+	"time"
 )
 
 const (
@@ -18,37 +18,33 @@ const (
 	maxUses = 4096
 )
 
-// A reply is what a socket hands to a query: a message, nothing readable (nil
-// and nil), or the error of the socket.
+// A reply is what a socket hands to a query: a packet with its ID, or the error of
+// the socket.
 type reply struct {
-	msg  *dns.Msg
+	data []byte
 	err  error
-	from netip.AddrPort
+	from *pool
 }
 
-// A query waits for a reply under one ID on the sockets it was sent over.
+// A query waits for replies under one ID on the sockets it was sent over.
 type query struct {
 	id      uint16
 	name    string
 	t       Type
+	packet  []byte // the question as it is sent
 	replies chan reply
+	timer   *time.Timer
 	sent    []*socket
 }
 
-func newQuery(id uint16, name string, t Type, tries int) *query {
-	// Room for a reply, a duplicate and an error from each sending; what comes
-	// beyond that is dropped by the socket.
-	return &query{id: id, name: name, t: t, replies: make(chan reply, 3*tries)}
-}
-
 // send registers the query with a socket of the pool and sends the packet.
-func (q *query) send(p *pool, packet []byte) error {
+func (q *query) send(p *pool) error {
 	s, err := p.take(q)
 	if err != nil {
 		return err
 	}
 	q.sent = append(q.sent, s)
-	_, err = s.conn.Write(packet)
+	_, err = s.conn.Write(q.packet)
 	return err
 }
 
@@ -57,11 +53,13 @@ func (q *query) done() {
 	for _, s := range q.sent {
 		s.pool.drop(s, q)
 	}
+	q.sent = q.sent[:0]
 }
 
 // A pool holds the open sockets to one server.
 type pool struct {
 	server netip.AddrPort
+	text   string // of server
 
 	mu   sync.Mutex
 	open []*socket
@@ -154,49 +152,19 @@ func (s *socket) read() {
 		if n < 12 {
 			continue
 		}
-		id := binary.BigEndian.Uint16(buf)
-		m := new(dns.Msg)
-		if m.Unpack(buf[:n]) != nil {
-			m = cutMessage(id, buf[2])
-		}
-		s.deliver(id, m)
+		s.deliver(binary.BigEndian.Uint16(buf), buf[:n])
 	}
 }
 
-// cutMessage stands for a message that cannot be read: nil, or one that is only
-// truncated when its flags say so (RFC 1035, section 4.1.1). TCP then tells.
-func cutMessage(id uint16, flags byte) *dns.Msg {
-	const response, truncated = 0x80, 0x02
-	if flags&response == 0 || flags&truncated == 0 {
-		return nil
-	}
-	return &dns.Msg{MsgHdr: dns.MsgHdr{Id: id, Response: true, Truncated: true}}
-}
-
-// deliver gives m to the query that it answers. A message that cannot be read,
-// or that carries the ID and another question, may be forged: a query is told,
-// but goes on waiting.
-func (s *socket) deliver(id uint16, m *dns.Msg) {
+// deliver gives a copy of a packet to the queries of its ID. Each sees for itself
+// whether the packet answers it: one that cannot be read, or that carries the ID
+// and another question, may be forged.
+func (s *socket) deliver(id uint16, packet []byte) {
 	s.pool.mu.Lock()
 	defer s.pool.mu.Unlock()
 	for _, q := range s.waiting[id] {
-		switch {
-		case m == nil:
-			q.offer(reply{from: s.pool.server})
-		case m.Truncated && len(m.Question) == 0:
-			q.offer(reply{msg: m, from: s.pool.server})
-		case matches(m, q.name, q.t):
-			q.offer(reply{msg: m, from: s.pool.server})
-			return
-		case isFormErr(m):
-			q.offer(reply{msg: m, from: s.pool.server})
-		}
+		q.offer(reply{data: bytes.Clone(packet), from: s.pool})
 	}
-}
-
-// isFormErr: a server that could not read the question cannot repeat it.
-func isFormErr(m *dns.Msg) bool {
-	return m.Response && m.Rcode == dns.RcodeFormatError && len(m.Question) == 0
 }
 
 // broadcast tells all queries of s about an error of the socket; false means
@@ -206,7 +174,7 @@ func (s *socket) broadcast(err error) bool {
 	defer s.pool.mu.Unlock()
 	for _, queue := range s.waiting {
 		for _, q := range queue {
-			q.offer(reply{err: err, from: s.pool.server})
+			q.offer(reply{err: err, from: s.pool})
 		}
 	}
 	return len(s.waiting) > 0

@@ -16,27 +16,6 @@ import (
 // and Unbound stop at 11 to 17.
 const maxChain = 16
 
-// question builds the message for a canonical name.
-func question(name string, t Type, id uint16, edns bool) *dns.Msg {
-	m := &dns.Msg{
-		MsgHdr:   dns.MsgHdr{Id: id, RecursionDesired: true},
-		Question: []dns.Question{{Name: escaped(name), Qtype: uint16(t), Qclass: dns.ClassINET}},
-	}
-	if edns {
-		// The size that DNS Flag Day 2020 settled on: no fragments.
-		m.SetEdns0(udpSize, false)
-	}
-	return m
-}
-
-// escaped turns a canonical name into miekg's absolute presentation form.
-func escaped(name string) string {
-	if name == "." {
-		return name
-	}
-	return escape.Name(name) + "."
-}
-
 // bare turns miekg's absolute form into the canonical one.
 func bare(name string) string {
 	name = strings.ToLower(escape.Undo(name))

@@ -27,6 +27,9 @@ var lookupProfile = idna.New(idna.MapForLookup(), idna.StrictDomainName(false), 
 // without a trailing dot; the root is ".". Underscores and other octets that
 // host names may not hold are kept. The error is [ErrName].
 func Name(name string) (string, error) {
+	if isCanonical(name) {
+		return name, nil
+	}
 	name = strings.TrimSuffix(name, ".")
 	if name == "" {
 		return ".", nil
@@ -47,6 +50,24 @@ func Name(name string) (string, error) {
 		}
 	}
 	return strings.ToLower(name), nil
+}
+
+// isCanonical reports whether a name has the one form already, as most have.
+func isCanonical(name string) bool {
+	label := 0
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c == '.' && label == 0, c >= 0x80, 'A' <= c && c <= 'Z':
+			return false
+		case c == '.':
+			label = 0
+		default:
+			if label++; label > maxLabel {
+				return false
+			}
+		}
+	}
+	return label > 0 && len(name) <= maxName
 }
 
 func isASCII(s string) bool {

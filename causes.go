@@ -370,7 +370,7 @@ func (r *run) compareList(st listState, c *Cause) (State, string) {
 		}
 		return Confirmed, text
 	case dnsbl.NotListed:
-		if !res.Proven {
+		if res.Health.State != dnsbl.Proven {
 			return NotAsked, fmt.Sprintf("%s gives no entry for %s now; it documents no test entry by which to tell that it is in order.", name, res.Target)
 		}
 		now := *c
@@ -606,7 +606,7 @@ func (r *run) addUnstated() {
 				kind = bounce.DomainListed
 			}
 			c := r.unstated(kind, f)
-			c.Fixes, c.steps = nil, r.delist(r.partOf(res), res.Target.String(), res)
+			c.Fixes, c.steps = nil, r.delist(r.lists.Part(res), res.Target, res)
 			r.add(c)
 		}
 	}

@@ -164,35 +164,43 @@ func (r *run) destinationsToAsk() []bounce.Recipient {
 	return list
 }
 
-// domains are those by which lists know the sender: of the author, the envelope,
-// the HELO name, and those that the reply says are listed.
-func (r *run) domains() []string {
-	var list []string
-	add := func(name string) {
-		if name = domainOf(name); strings.Contains(name, ".") && !slices.Contains(list, name) {
-			if t, err := dnsbl.ParseTarget(name); err == nil && !t.Addr().IsValid() {
-				list = append(list, name)
-			}
+// domains are those by which lists know the sender: those that the reply says are
+// listed, then of the author, the envelope and the HELO name, each asked of the lists
+// that are meant for it.
+func (r *run) domains() []dnsbl.Target {
+	var list []dnsbl.Target
+	add := func(name string, role dnsbl.Role) {
+		t, err := dnsbl.ParseTarget(domainOf(name))
+		if err != nil || t.Addr().IsValid() {
+			return
+		}
+		at := slices.IndexFunc(list, func(other dnsbl.Target) bool { return other.String() == t.String() })
+		switch {
+		case at < 0:
+			list = append(list, t.As(role))
+		case list[at].Role() != 0:
+			list[at] = t.As(list[at].Role() | role)
 		}
 	}
 	for _, s := range r.statements {
 		if s.reason == bounce.DomainListed {
 			for _, item := range s.items {
-				add(item)
+				add(item, 0)
 			}
 		}
 	}
-	add(r.facts.From.Value)
-	add(r.facts.MailFrom.Value)
-	add(r.facts.HELO.Value)
+	add(r.facts.From.Value, dnsbl.From)
+	add(r.facts.MailFrom.Value, dnsbl.Envelope)
+	add(r.facts.HELO.Value, dnsbl.HELO)
 	return list
 }
 
 func checkIPLists(ctx context.Context, r *run) (finding.Outcome, string, []finding.Finding) {
+	var targets []dnsbl.Target
 	for _, addr := range r.addresses() {
-		target := dnsbl.IP(addr)
-		r.findings.ipLists = append(r.findings.ipLists, dnsbl.Check(ctx, r.resolver, r.asked(target), target)...)
+		targets = append(targets, dnsbl.IP(addr))
 	}
+	r.findings.ipLists = r.lookUp.Report(ctx, targets...).Results
 	return summarise(r.findings.ipLists)
 }
 
@@ -214,83 +222,64 @@ func (r *run) addresses() []netip.Addr {
 }
 
 func checkDomainLists(ctx context.Context, r *run) (finding.Outcome, string, []finding.Finding) {
-	for _, name := range r.domains() {
-		target, err := dnsbl.Domain(name)
-		if err != nil {
-			continue
-		}
-		r.findings.domainLists = append(r.findings.domainLists, dnsbl.Check(ctx, r.resolver, r.asked(target), target)...)
-	}
+	r.findings.domainLists = r.lookUp.Report(ctx, r.domains()...).Results
 	return summarise(r.findings.domainLists)
 }
 
 // asked are the lists that are asked by default and those that the receiver
 // named, each with the list that holds its entries now.
-func (r *run) asked(t dnsbl.Target) *dnsbl.Catalogue {
-	named := map[string]bool{}
+func (r *run) asked() *dnsbl.Catalogue {
+	var named []*dnsbl.List
 	for _, s := range r.statements {
 		for _, l := range s.lists {
 			if l != nil {
-				named[l.ID], named[l.PartOf] = true, true
+				named = append(named, l)
 			}
 		}
 	}
-	byDefault := map[string]bool{}
-	for l := range r.lists.Asked(t).All() {
-		byDefault[l.ID] = true
-	}
+	byDefault, askable := r.lists.Asked(r.keys), r.lists.Askable(r.keys)
 	return r.lists.Select(func(l *dnsbl.List) bool {
-		return byDefault[l.ID] || named[l.ID] && l.PartOf == "" && !l.NeedsKey && l.Zone != ""
+		if byDefault.ByID(l.ID) != nil {
+			return true
+		}
+		holds := slices.ContainsFunc(named, l.Holds)
+		return holds && l.PartOf == "" && l.Zone != "" && (!l.Usable() || askable.ByID(l.ID) != nil)
 	})
 }
 
 // summarise tells many results in one line: never "clean" where a list gave no
-// answer.
+// answer. A list that the catalogue knows to be out of service is told with the
+// statement that names it.
 func summarise(results []dnsbl.Result) (finding.Outcome, string, []finding.Finding) {
 	var (
-		findings               []finding.Finding
-		listed, clean, unknown []string
-		invented               netip.Addr
+		asked           dnsbl.Report
+		listed, unknown []string
+		clean           int
 	)
-	for i := range results {
-		res := &results[i]
+	for _, res := range results {
+		if res.Status == dnsbl.Dead && !res.List.Usable() {
+			continue
+		}
+		asked.Results = append(asked.Results, res)
 		name := res.List.Zone
 		switch {
 		case res.Status == dnsbl.Listed && res.Action == dnsbl.Block:
 			listed = append(listed, fmt.Sprintf("%s on %s", res.Target, name))
-			findings = append(findings, res.Finding())
 		case res.Status == dnsbl.Listed:
-			findings = append(findings, res.Finding())
 		case res.Status == dnsbl.NotListed:
-			clean = append(clean, name)
-		case res.Status == dnsbl.Dead && !res.List.Usable():
-		default:
-			if !slices.Contains(unknown, name) {
-				unknown = append(unknown, name)
-			}
-			if res.Rewritten.IsValid() {
-				invented = res.Rewritten
-			} else {
-				findings = append(findings, res.Finding())
-			}
+			clean++
+		case !slices.Contains(unknown, name):
+			unknown = append(unknown, name)
 		}
 	}
-	why := fmt.Sprintf("not listed on %d of %d lists", len(clean), len(results))
+	why := fmt.Sprintf("not listed on %d of %d lists", clean, len(results))
 	if len(listed) > 0 {
 		why = strings.Join(listed, ", ") + "; " + why
 	}
 	if len(unknown) > 0 {
 		why += "; no usable answer from " + strings.Join(unknown, ", ")
 	}
-	if invented.IsValid() {
-		findings = append(findings, finding.Finding{
-			Code: "resolver.invents-answers", Severity: finding.Warning, Subject: invented.String(),
-			Fact:        "The resolver answers " + invented.String() + " for names that do not exist.",
-			Consequence: "Nothing that it says of block lists can be used.",
-			Fixes:       []finding.Fix{{Action: finding.Edit, What: "Ask through a resolver that does not rewrite answers, such as one of your own."}},
-			Source:      "RFC 8020, section 2",
-		})
-	}
+	findings := asked.Findings()
 	switch {
 	case len(listed) > 0:
 		return finding.Found, why, findings

@@ -278,7 +278,7 @@ func (r *run) serviceSteps(c *Cause) []Step {
 		for _, s := range r.statements {
 			for _, l := range s.lists {
 				if l != nil && l.Usable() && (l.Who == "automatic" || l.Who == "nobody") && l.Expires != "" {
-					steps = append(steps, Step{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: fmt.Sprintf("%s needs no request: an entry ends %s.", l.Name, l.Expires), URL: l.Removal})
+					steps = append(steps, Step{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: fmt.Sprintf("%s needs no request: an entry ends %s.", l.Name, l.Expires), URL: l.RemovalURL})
 				}
 			}
 		}
@@ -324,7 +324,8 @@ func (r *run) listSteps(c *Cause) []Step {
 				from = st.part
 				item = st.result.Target.String()
 			}
-			steps = append(steps, r.delist(from, item, st.result)...)
+			target, _ := dnsbl.ParseTarget(item)
+			steps = append(steps, r.delist(from, target, st.result)...)
 		}
 	}
 	if rev := r.findings.reverse; rev != nil && c.Kind == bounce.DynamicIP {
@@ -359,44 +360,16 @@ func (r *run) requests(c *Cause) []Step {
 	return steps
 }
 
-// delist turns a list's steps into steps of the plan: all but the last repair
-// the cause.
-func (r *run) delist(l *dnsbl.List, item string, res *dnsbl.Result) []Step {
-	verify := ""
-	if res != nil && res.Answer.Name != "" {
-		verify = "DNS answers NXDOMAIN for " + res.Answer.Name + "."
+// delist turns what leads off a list into steps of the plan.
+func (r *run) delist(l *dnsbl.List, t dnsbl.Target, res *dnsbl.Result) []Step {
+	removal := l.Removal(t, res)
+	steps := r.fromFixes(removal.Fixes())
+	ask := &steps[len(steps)-1]
+	ask.Phase = PhaseDelist
+	if removal.Who == "isp" {
+		ask.Who = r.fill("the provider of {ip}, asked by {server}")
 	}
-	last := Step{Phase: PhaseDelist, Action: finding.Request, Who: r.server(), URL: l.Removal, Verify: verify}
-	var codes []dnsbl.Code
-	if res != nil {
-		codes = res.Codes
-	}
-	var steps []Step
-	all := l.StepsFor(codes)
-	for i, step := range all {
-		if i == len(all)-1 {
-			last.What = step.What
-			switch or(step.Who, l.Who) {
-			case "isp":
-				last.Who = r.fill("the provider of {ip}, asked by {server}")
-			case "automatic":
-				last.Action = finding.Wait
-			}
-			break
-		}
-		s := Step{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: step.What}
-		if strings.Contains(strings.ToLower(step.What), "look") {
-			s.Action, s.URL = finding.Ask, l.LookupURL(item)
-		}
-		steps = append(steps, s)
-	}
-	if last.What == "" {
-		last.What = fmt.Sprintf("Ask %s to remove the entry, after the cause is gone.", l.Name)
-		if l.Removal == "" {
-			last.What = fmt.Sprintf("How %s removes entries is not known: ask its operator.", l.Name)
-		}
-	}
-	return append(steps, last)
+	return steps
 }
 
 func (r *run) reverseSteps(c *Cause) []Step {

@@ -53,6 +53,8 @@ type Diagnoser struct {
 	Resolver resolve.Resolver
 	// Lists is the catalogue of block lists; nil is dnsbl.Default.
 	Lists *dnsbl.Catalogue
+	// Keys are the caller's keys for block lists that take one.
+	Keys dnsbl.Keys
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 	// Timeout bounds the checks together; zero is 10 s.
@@ -97,6 +99,7 @@ func (d *Diagnoser) Diagnose(ctx context.Context, c Case) (*Diagnosis, error) {
 	}
 	r := d.newRun(c, report)
 	r.state()
+	r.lookUp = &dnsbl.Checker{Resolver: r.resolver, Catalogue: r.asked(), Keys: r.keys, Now: d.Now}
 	r.gather()
 	r.check(ctx)
 	r.rank()
@@ -125,6 +128,8 @@ type run struct {
 	now      time.Time
 	resolver *resolve.Recorder
 	lists    *dnsbl.Catalogue
+	keys     dnsbl.Keys
+	lookUp   *dnsbl.Checker
 	timeout  time.Duration
 	progress func(Event)
 
@@ -139,7 +144,7 @@ type run struct {
 func (d *Diagnoser) newRun(c Case, report *bounce.Report) *run {
 	mine := *report // its recipients may be corrected
 	mine.Recipients = slices.Clone(report.Recipients)
-	r := &run{Case: c, report: &mine, lists: d.Lists, timeout: d.Timeout, progress: d.Progress, out: &Diagnosis{Report: &mine}}
+	r := &run{Case: c, report: &mine, lists: d.Lists, keys: d.Keys, timeout: d.Timeout, progress: d.Progress, out: &Diagnosis{Report: &mine}}
 	resolver := d.Resolver
 	if resolver == nil {
 		resolver = systemResolver()

@@ -148,17 +148,17 @@ func (r *run) listState(s statement, i int) listState {
 	} {
 		for i := range results {
 			res := &results[i]
-			if res.List != l && (l.PartOf == "" || res.List.ID != l.PartOf) || !wanted(res) {
+			if !res.List.Holds(l) || !wanted(res) {
 				continue
 			}
 			st.result = res
-			if res.List != l && res.Status == dnsbl.Listed && !holdsCode(l, res) {
+			if res.List != l && res.Status == dnsbl.Listed && !l.Explains(res) {
 				// The whole lists it, but not for what this part stands for.
 				other := *res
 				other.Status = dnsbl.NotListed
 				st.result = &other
 			}
-			st.part = r.partOf(res)
+			st.part = r.lists.Part(res)
 			return st
 		}
 	}
@@ -168,38 +168,7 @@ func (r *run) listState(s statement, i int) listState {
 // sameItem compares a target with what a reply names: an address, or a domain.
 func sameItem(t dnsbl.Target, item string) bool {
 	other, err := dnsbl.ParseTarget(domainOf(item))
-	return err == nil && other == t
-}
-
-// holdsCode reports whether a listing of the whole is one of the part.
-func holdsCode(part *dnsbl.List, res *dnsbl.Result) bool {
-	for _, c := range res.Codes {
-		if len(part.Codes) == 0 {
-			if part.Nature == "" || part.Nature == c.Nature {
-				return true
-			}
-			continue
-		}
-		if s, code, _ := part.Meaning(c.Addr); s == dnsbl.Listed && code.Documented {
-			return true
-		}
-	}
-	return false
-}
-
-// partOf returns the most particular list that a listing belongs to: the one
-// with the fewest codes. Its steps are the ones to follow.
-func (r *run) partOf(res *dnsbl.Result) *dnsbl.List {
-	best := res.List
-	if res.Status != dnsbl.Listed {
-		return best
-	}
-	for l := range r.lists.All() {
-		if l.PartOf == res.List.ID && len(l.Codes) > 0 && len(l.Steps) > 0 && holdsCode(l, res) && (best == res.List || len(l.Codes) < len(best.Codes)) {
-			best = l
-		}
-	}
-	return best
+	return err == nil && other.String() == t.String()
 }
 
 // notYours returns signs that somebody else sent the mail under the caller's

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/rebound-mail/rebound/internal/stanza"
+	"github.com/rebound-mail/rebound/resolve"
 )
 
 // A Kind is what a list lists; kinds combine.
@@ -24,20 +25,46 @@ const (
 	Hash
 )
 
-var kindNames = []struct {
-	kind Kind
-	name string
-}{{IPv4, "ipv4"}, {IPv6, "ipv6"}, {DomainName, "domain"}, {Hash, "hash"}}
+var kindNames = words[Kind]{{IPv4, "ipv4"}, {IPv6, "ipv6"}, {DomainName, "domain"}, {Hash, "hash"}}
 
-// MarshalText implements [encoding.TextMarshaler]: "ipv4 ipv6".
-func (k Kind) MarshalText() ([]byte, error) {
-	var words []string
-	for _, n := range kindNames {
-		if k&n.kind != 0 {
-			words = append(words, n.name)
+// String returns the kinds as the catalogue writes them: "ipv4 ipv6".
+func (k Kind) String() string { return kindNames.format(k) }
+
+// MarshalText implements [encoding.TextMarshaler].
+func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// words names the bits of a set.
+type words[T Kind | Role] []struct {
+	bit  T
+	name string
+}
+
+func (w words[T]) format(set T) string {
+	var names []string
+	for _, n := range w {
+		if set&n.bit != 0 {
+			names = append(names, n.name)
 		}
 	}
-	return []byte(strings.Join(words, " ")), nil
+	return strings.Join(names, " ")
+}
+
+// parse reads names, separated by spaces.
+func (w words[T]) parse(text string) (T, error) {
+	var set T
+	for word := range strings.FieldsSeq(text) {
+		bit := T(0)
+		for _, n := range w {
+			if n.name == word {
+				bit = n.bit
+			}
+		}
+		if bit == 0 {
+			return 0, fmt.Errorf("%q is none of the words that may stand here", word)
+		}
+		set |= bit
+	}
+	return set, nil
 }
 
 // An Action is what a listing does to mail.
@@ -91,22 +118,26 @@ type List struct {
 	OnlyDocumented bool       `json:"only_documented,omitempty"`
 	Refusals       []CodeRule `json:"refusals,omitempty"`
 	Registered     bool       `json:"registered,omitempty"` // lists registered domains, not host names
+	For            Role       `json:"for,omitempty"`        // the places of a mail whose domains it is meant for; 0 where it does not say
 
-	Key      string   `json:"key,omitempty"` // the name of the key that it needs or takes
-	NeedsKey bool     `json:"needs_key,omitempty"`
-	Twin     string   `json:"twin,omitempty"` // the ID of the public list that it replaces for a key's holder
-	Limit    string   `json:"limit,omitempty"`
-	Rates    []string `json:"rates,omitempty"` // "5/1s"
+	Key      string `json:"key,omitempty"` // the name of the key that it needs or takes
+	NeedsKey bool   `json:"needs_key,omitempty"`
+	KeyURL   string `json:"key_url,omitempty"` // where to get one
+	Twin     string `json:"twin,omitempty"`    // the ID of the public list that it replaces for a key's holder
+	Limit    string `json:"limit,omitempty"`
+	Rates    []Rate `json:"rates,omitempty"`
+	Silent   bool   `json:"silent,omitempty"` // to those whom it does not serve it says that nothing is listed, its test entries neither
 
-	Removal string `json:"removal,omitempty"`
-	Lookup  string `json:"lookup,omitempty"` // with {q} for the address or domain
-	Who     string `json:"who,omitempty"`    // who may ask: self, isp, operator, customer; automatic and nobody: asking does nothing
-	Expires string `json:"expires,omitempty"`
-	Cost    string `json:"cost,omitempty"`
-	Steps   []Step `json:"steps,omitempty"`
+	RemovalURL string `json:"removal,omitempty"`
+	Lookup     string `json:"lookup,omitempty"` // with {q} for the address or domain
+	Who        string `json:"who,omitempty"`    // who may ask: self, isp, operator, customer; automatic and nobody: asking does nothing
+	Expires    string `json:"expires,omitempty"`
+	Cost       string `json:"cost,omitempty"`
+	Steps      []Step `json:"steps,omitempty"`
 
-	Present []string `json:"present,omitempty"` // test entries that must be there
+	Present []string `json:"present,omitempty"` // test entries that must be there; "none": there are none
 	Absent  []string `json:"absent,omitempty"`  // and those that must not
+	Unknown []string `json:"unknown,omitempty"` // the facts, by the keys of the table, that no source tells
 	Notes   []string `json:"notes,omitempty"`
 	Sources []string `json:"sources"`
 
@@ -117,20 +148,23 @@ type List struct {
 // Usable reports whether the list was in service when the catalogue was made.
 func (l *List) Usable() bool { return l.Weight > NoWeight }
 
-// Closed describes a list that is out of service in a few words: "emptied
-// 2024-06-05". It returns "" for a usable one.
+// Release tells what the catalogue knew of the list when it was made: "alive",
+// "emptied 2024-06-05".
+func (l *List) Release() string { return strings.TrimSpace(l.Status + " " + l.Since) }
+
+// Closed is Release for a list that is out of service, "" for a usable one.
 func (l *List) Closed() string {
 	if l.Usable() {
 		return ""
 	}
-	return strings.TrimSpace(l.Status + " " + l.Since)
+	return l.Release()
 }
 
 // LookupURL returns the page that shows the entry of an item, or the list's
 // removal page where it has none or the item is "".
 func (l *List) LookupURL(item string) string {
 	if l.Lookup == "" || item == "" {
-		return l.Removal
+		return l.RemovalURL
 	}
 	return strings.ReplaceAll(l.Lookup, "{q}", item)
 }
@@ -190,6 +224,8 @@ func parseList(row stanza.Row) (*List, error) {
 		return nil, stanza.Error(row.Line, "the list has no id")
 	case l.Zone == "" && l.Status != "private":
 		return nil, stanza.Error(row.Line, "%s has no zone", l.ID)
+	case l.NeedsKey != strings.HasPrefix(l.Zone, keyMark+"."):
+		return nil, stanza.Error(row.Line, "%s: a zone begins with %s. if it needs a key, and only then", l.ID, keyMark)
 	case l.Kinds == 0:
 		return nil, stanza.Error(row.Line, "%s: kinds are ipv4, ipv6, domain and hash", l.ID)
 	case l.Action != Block && l.Action != Allow && l.Action != Info && l.Action != Mixed:
@@ -206,25 +242,27 @@ func (l *List) set(f stanza.Field) error {
 	case "id":
 		l.ID = f.Value
 	case "zone":
-		l.Zone = strings.ToLower(strings.TrimSuffix(f.Value, "."))
+		zone, err := resolve.Name(f.Value)
+		if err != nil {
+			return stanza.Error(f.Line, "%q is no zone", f.Value)
+		}
+		l.Zone = zone
 	case "name":
 		l.Name = f.Value
 	case "operator":
 		l.Operator = f.Value
 	case "kinds":
-		for word := range strings.FieldsSeq(f.Value) {
-			at := slices.IndexFunc(kindNames, func(n struct {
-				kind Kind
-				name string
-			},
-			) bool {
-				return n.name == word
-			})
-			if at < 0 {
-				return stanza.Error(f.Line, "%q is no kind", word)
-			}
-			l.Kinds |= kindNames[at].kind
+		kinds, err := kindNames.parse(f.Value)
+		if err != nil {
+			return stanza.Error(f.Line, "%v", err)
 		}
+		l.Kinds = kinds
+	case "for":
+		roles, err := roleNames.parse(f.Value)
+		if err != nil {
+			return stanza.Error(f.Line, "%v", err)
+		}
+		l.For = roles
 	case "action":
 		l.Action = Action(f.Value)
 	case "part-of":
@@ -268,14 +306,26 @@ func (l *List) set(f stanza.Field) error {
 			return stanza.Error(f.Line, "a key is \"required NAME\" or \"optional NAME\"")
 		}
 		l.Key, l.NeedsKey = name, need == "required"
+	case "key-url":
+		l.KeyURL = f.Value
 	case "twin":
 		l.Twin = f.Value
 	case "limit":
 		l.Limit = f.Value
 	case "rate":
-		l.Rates = strings.Fields(f.Value)
+		for word := range strings.FieldsSeq(f.Value) {
+			r, err := parseRate(word)
+			if err != nil {
+				return stanza.Error(f.Line, "%v", err)
+			}
+			l.Rates = append(l.Rates, r)
+		}
+	case "silent":
+		l.Silent = f.Value == "yes"
+	case "unknown":
+		l.Unknown = strings.Fields(f.Value)
 	case "removal":
-		l.Removal = f.Value
+		l.RemovalURL = f.Value
 	case "lookup":
 		l.Lookup = f.Value
 	case "who":
@@ -329,46 +379,121 @@ func (c *Catalogue) ByID(id string) *List {
 	return nil
 }
 
-// ByZone returns the list with that zone, or nil. The key at the beginning of a
-// keyed zone may be left out.
+// ByZone returns the list with that zone, or nil. Before a keyed zone any key may
+// stand, or none.
 func (c *Catalogue) ByZone(zone string) *List {
 	zone = strings.ToLower(strings.TrimSuffix(zone, "."))
+	_, rest, _ := strings.Cut(zone, ".")
 	for _, l := range c.lists {
-		if l.Zone != "" && (l.Zone == zone || strings.TrimPrefix(l.Zone, "{key}.") == zone) {
+		if l.Zone == "" {
+			continue
+		}
+		bare, keyed := strings.CutPrefix(l.Zone, keyMark+".")
+		if bare == zone || keyed && bare == rest {
 			return l
 		}
 	}
 	return nil
 }
 
-// Select returns the lists that keep says yes to.
-func (c *Catalogue) Select(keep func(*List) bool) *Catalogue {
+// A Filter says yes to the lists to keep. [List.Usable], as a method expression, is
+// one: Select((*dnsbl.List).Usable, dnsbl.OfKind(dnsbl.IPv4)).
+type Filter func(*List) bool
+
+// OfKind keeps the lists that list any of the kinds.
+func OfKind(k Kind) Filter { return func(l *List) bool { return l.Kinds&k != 0 } }
+
+// OfWeight keeps the lists of at least that weight.
+func OfWeight(least Weight) Filter { return func(l *List) bool { return l.Weight >= least } }
+
+// WithID keeps the lists of those IDs.
+func WithID(ids ...string) Filter {
+	return func(l *List) bool { return slices.Contains(ids, l.ID) }
+}
+
+// WithoutID keeps the others.
+func WithoutID(ids ...string) Filter {
+	return func(l *List) bool { return !slices.Contains(ids, l.ID) }
+}
+
+// Select returns the lists to which every filter says yes.
+func (c *Catalogue) Select(filters ...Filter) *Catalogue {
 	out := &Catalogue{}
 	for _, l := range c.lists {
-		if keep(l) {
+		if !slices.ContainsFunc(filters, func(keep Filter) bool { return !keep(l) }) {
 			out.lists = append(out.lists, l)
 		}
 	}
 	return out
 }
 
-// Asked returns the lists that are asked about a target by default: block lists
-// in service of medium weight or more, and allow lists that receivers use, each
-// of the target's kind, without a key, and not contained in another.
-func (c *Catalogue) Asked(t Target) *Catalogue {
-	return c.Select(func(l *List) bool {
-		return l.askable(t) && l.PartOf == "" && l.Weight >= Medium && (l.Action == Block || l.Action == Allow)
+// Asked returns the lists that are asked by default: block lists in service of
+// medium weight or more, and allow lists that receivers use, that need no key for
+// which keys has none. A list that another holds is not asked beside it, and a
+// public one not beside the one that replaces it for a key's holder.
+func (c *Catalogue) Asked(keys Keys) *Catalogue {
+	return c.Askable(keys).Select(OfWeight(Medium), func(l *List) bool {
+		return c.ByID(l.PartOf) == nil && (l.Action == Block || l.Action == Allow)
 	})
 }
 
-// Askable returns every list in service that can be asked about a target
-// without a key.
-func (c *Catalogue) Askable(t Target) *Catalogue {
-	return c.Select(func(l *List) bool { return l.askable(t) })
+// Askable returns every list in service that can be asked with these keys.
+func (c *Catalogue) Askable(keys Keys) *Catalogue {
+	return c.Select((*List).Usable, func(l *List) bool {
+		return l.Zone != "" && l.Status != "private" && (!l.NeedsKey || keys.has(l))
+	}).withTwins(keys)
 }
 
-func (l *List) askable(t Target) bool {
-	return l.Usable() && l.Zone != "" && !l.NeedsKey && l.Status != "private" && l.Kinds&t.kind() != 0
+// withTwins takes out the public lists that others replace for the holder of a key.
+func (c *Catalogue) withTwins(keys Keys) *Catalogue {
+	replaced := map[string]bool{}
+	for _, l := range c.lists {
+		if l.Twin != "" && keys.has(l) {
+			replaced[l.Twin] = true
+		}
+	}
+	return c.Select(func(l *List) bool { return !replaced[l.ID] })
+}
+
+// Part returns the list that a listing on a whole belongs to: that part of it which
+// has the fewest codes and the listing's code among them. Its steps are the ones to
+// follow. It is res.List itself where the catalogue knows no part.
+func (c *Catalogue) Part(res *Result) *List {
+	best := res.List
+	if res.Status != Listed {
+		return best
+	}
+	for _, l := range c.lists {
+		of := l.PartOf == res.List.ID || l.PartOf != "" && l.PartOf == res.List.Twin
+		if of && len(l.Codes) > 0 && len(l.Steps) > 0 && l.Explains(res) && (best == res.List || len(l.Codes) < len(best.Codes)) {
+			best = l
+		}
+	}
+	return best
+}
+
+// Holds reports whether an answer of the list tells of the other too: it is the same,
+// the whole of which the other is a part, or what replaces one of these for the
+// holder of a key.
+func (l *List) Holds(other *List) bool {
+	return l == other || other.PartOf != "" && (other.PartOf == l.ID || other.PartOf == l.Twin) || l.Twin != "" && l.Twin == other.ID
+}
+
+// Explains reports whether a listing, on this list or on one that holds its
+// entries, is one of this list: it documents the code, or the nature is its own.
+func (l *List) Explains(res *Result) bool {
+	for _, c := range res.Codes {
+		if len(l.Codes) == 0 {
+			if l.Nature == "" || l.Nature == c.Nature {
+				return true
+			}
+			continue
+		}
+		if s, code, _ := l.Meaning(c.Addr); s == Listed && code.Documented {
+			return true
+		}
+	}
+	return false
 }
 
 // Own returns a catalogue of the caller's own lists, of which no more is known
@@ -378,7 +503,10 @@ func (l *List) askable(t Target) bool {
 func Own(zones ...string) *Catalogue {
 	c := &Catalogue{}
 	for _, zone := range zones {
-		zone = strings.ToLower(strings.Trim(zone, ". \t"))
+		zone = strings.Trim(zone, ". \t")
+		if canonical, err := resolve.Name(zone); err == nil {
+			zone = canonical
+		}
 		c.lists = append(c.lists, &List{
 			ID: zone, Zone: zone, Name: zone, Kinds: IPv4 | IPv6 | DomainName, Action: Block, Status: "alive", Weight: Medium,
 			Sources: []string{"the caller"}, own: true,

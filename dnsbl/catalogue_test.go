@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestEveryRow(t *testing.T) {
@@ -36,33 +35,54 @@ func TestEveryRow(t *testing.T) {
 				t.Errorf("%s: the code %s lies outside 127/8", l.ID, rule.Pattern)
 			}
 		}
-		for _, link := range []string{l.Removal, l.Lookup} {
+		for _, link := range []string{l.RemovalURL, l.Lookup, l.KeyURL} {
 			if u, err := url.Parse(strings.ReplaceAll(link, "{q}", "x")); link != "" && (err != nil || u.Scheme == "" || u.Host == "") {
 				t.Errorf("%s: %q is no URL", l.ID, link)
 			}
 		}
-		for _, rate := range l.Rates {
-			_, per, ok := strings.Cut(rate, "/")
-			if _, err := time.ParseDuration(per); !ok || err != nil {
-				t.Errorf("%s: %q is no rate", l.ID, rate)
-			}
-		}
 		if l.Usable() && l.Weight >= Medium {
-			if l.Receivers == "" {
-				t.Errorf("%s has weight %s without evidence", l.ID, l.Weight)
-			}
-			if l.Action == Block && len(l.Steps) == 0 {
-				t.Errorf("%s says nothing of how to get off", l.ID)
-			}
+			testHeavyRow(t, l)
+		} else if len(l.Unknown) > 0 {
+			t.Errorf("%s: only rows of medium weight or more say what is unknown", l.ID)
 		}
 		for _, entry := range append(slices.Clone(l.Present), l.Absent...) {
-			if l.testName(entry) == "" {
+			if _, err := below(testName(entry), l.zoneWith(keyMark)); err != nil && entry != noEntry {
 				t.Errorf("%s: %q is no test entry", l.ID, entry)
 			}
 		}
 	}
 	if rows != 286 || usable != 174 {
 		t.Errorf("%d rows, %d usable; want 286 and 174", rows, usable)
+	}
+}
+
+// testHeavyRow checks that a row of medium weight or more says of every fact that a
+// sender needs what it is, or that no source tells.
+func testHeavyRow(t *testing.T, l *List) {
+	t.Helper()
+	if l.Receivers == "" {
+		t.Errorf("%s has weight %s without evidence", l.ID, l.Weight)
+	}
+	who := l.Who
+	if n := len(l.Steps); n > 0 && who == "" {
+		who = l.Steps[n-1].Who
+	}
+	told := map[string]bool{
+		"code": len(l.Codes) > 0, "refusal": len(l.Refusals) > 0, "limit": l.Limit != "", "removal": l.RemovalURL != "",
+		"who": who != "", "expires": l.Expires != "", "cost": l.Cost != "", "step": len(l.Steps) > 0 || l.Action != Block,
+	}
+	for key, is := range told {
+		if unknown := slices.Contains(l.Unknown, key); is == unknown {
+			t.Errorf("%s: %s stated %v, unknown %v; want one of them", l.ID, key, is, unknown)
+		}
+	}
+	for _, key := range l.Unknown {
+		if _, ok := told[key]; !ok {
+			t.Errorf("%s: %q is no fact", l.ID, key)
+		}
+	}
+	if who != "" && askers[who] == "" {
+		t.Errorf("%s: who may ask is %q", l.ID, who)
 	}
 }
 
@@ -73,6 +93,8 @@ func TestByZone(t *testing.T) {
 		"zen.dq.spamhaus.net": "spamhaus-zen-dqs",
 		"dnsbl.sorbs.net":     "sorbs",
 		"cbl.abuseat.org":     "cbl",
+
+		"0123456789abcdef.zen.dq.spamhaus.net": "spamhaus-zen-dqs", // a receiver's key, in a bounce
 	} {
 		if l := Default().ByZone(zone); l == nil || l.ID != want {
 			t.Errorf("ByZone(%s) = %v, want %s", zone, l, want)
@@ -87,14 +109,15 @@ func TestByZone(t *testing.T) {
 }
 
 func TestAsked(t *testing.T) {
-	ids := func(c *Catalogue) []string {
+	ids := func(c *Catalogue, k Kind) []string {
 		var list []string
-		for l := range c.All() {
+		for l := range c.Select(OfKind(k)).All() {
 			list = append(list, l.ID)
 		}
 		return list
 	}
-	v4 := ids(Default().Asked(IP(netip.MustParseAddr("192.0.2.1"))))
+	none := Keys{}
+	v4 := ids(Default().Asked(none), IPv4)
 	for _, want := range []string{"spamhaus-zen", "barracuda", "spamcop", "psbl", "dnswl"} {
 		if !slices.Contains(v4, want) {
 			t.Errorf("%s is not asked about an address", want)
@@ -105,12 +128,38 @@ func TestAsked(t *testing.T) {
 			t.Errorf("%s is asked about an address", not)
 		}
 	}
-	d, _ := Domain("shop.example")
-	if got := ids(Default().Asked(d)); !slices.Contains(got, "spamhaus-dbl") || slices.Contains(got, "spamcop") {
-		t.Errorf("asked about a domain: %v", got)
+	domains := ids(Default().Asked(none), DomainName)
+	if !slices.Contains(domains, "spamhaus-dbl") || slices.Contains(domains, "spamcop") {
+		t.Errorf("asked about a domain: %v", domains)
 	}
-	if all := len(ids(Default().Askable(d))); all <= len(ids(Default().Asked(d))) {
-		t.Errorf("all usable lists of domains are %d", all)
+	if all := ids(Default().Askable(none), DomainName); len(all) <= len(domains) {
+		t.Errorf("all usable lists of domains are %d", len(all))
+	}
+	// With keys the public zones are replaced, and keyed lists are added.
+	keyed := ids(Default().Asked(Keys{"spamhaus-dqs": Secret("abc123"), "abusix": Secret("def456")}), IPv4|DomainName)
+	for id, want := range map[string]bool{"spamhaus-zen": false, "spamhaus-dbl": false, "spamhaus-zen-dqs": true, "spamhaus-dbl-dqs": true, "spamhaus-zrd-dqs": true, "abusix-combined": true, "abusix-black": false, "spamhaus-sbl-dqs": false, "spamcop": true} {
+		if slices.Contains(keyed, id) != want {
+			t.Errorf("with keys, asked of %s: %v, want %v", id, !want, want)
+		}
+	}
+}
+
+func TestSelect(t *testing.T) {
+	ids := func(filters ...Filter) string {
+		var list []string
+		for l := range Default().Select(filters...).All() {
+			list = append(list, l.ID)
+		}
+		return strings.Join(list, " ")
+	}
+	if got, want := ids(WithID("sorbs", "spamcop"), (*List).Usable), "spamcop"; got != want {
+		t.Errorf("usable of two: %s, want %s", got, want)
+	}
+	if got := ids(OfKind(DomainName), OfWeight(High), WithoutID("spamhaus-dbl")); !strings.Contains(got, "uribl-multi") || strings.Contains(got, "spamhaus-dbl ") || strings.Contains(got, "spamcop") {
+		t.Errorf("heavy domain lists but one: %s", got)
+	}
+	if got := ids(); len(strings.Fields(got)) != 286 {
+		t.Errorf("no filter keeps %d rows", len(strings.Fields(got)))
 	}
 }
 

@@ -6,8 +6,8 @@
 //	if err != nil {
 //		return err
 //	}
-//	lists := dnsbl.Default().Asked(target)
-//	for _, res := range dnsbl.Check(ctx, resolver, lists, target) {
+//	var checker dnsbl.Checker
+//	for res := range checker.Check(ctx, target) {
 //		fmt.Println(res.List.Zone, res.Status, res.Why)
 //	}
 //
@@ -15,16 +15,22 @@
 // is confirmed by the list's test entry, and so is an absence where the list
 // documents one: a list that lists the world, was emptied or is parked is
 // [Dead]. An answer by which the operator refuses us is [Refused].
+// [Checker.Report] collects the results, heaviest first, with what to do about
+// each listing; [Checker.Watch] tells what changes.
 //
 // The [Catalogue] works offline: [Catalogue.ByZone] explains a list that a bounce
 // names. What leaves the machine is DNS alone, to the resolver of the caller: the
-// target below the zone of each list asked, and the lists' test entries.
+// target below the zone of each list asked, the lists' test entries, and the zone
+// itself where its test entry is missing.
 package dnsbl
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"strings"
+	"unicode"
 
 	"github.com/rebound-mail/rebound/resolve"
 )
@@ -80,15 +86,28 @@ type Result struct {
 	Status Status
 	Action Action // of this listing, where a code says another than the list
 	Codes  []Code
-	Reason string // the list's own text about the entry
+	Reason string // the list's own text about the entry, or about its refusal; no control characters
 	Why    string // why the status is unknown, refused or dead
-	// Proven says that the list's own test entry was there when it answered: only
-	// then does "not listed" show that the list is in order.
-	Proven bool
+	// Confirmed says that the list does not hold the test entry that it must not
+	// hold: it does not list the world. A listing with a documented code counts
+	// without.
+	Confirmed bool
+	// Health is what was seen of the list itself, now or within the day. Only of
+	// one that is Proven does "not listed" show that it is in order.
+	Health Health
 	// Answer is the answer to the question, Probe that of the test entry which
 	// decided; zero where none was asked.
 	Answer, Probe resolve.Answer
-	Rewritten     netip.Addr // the address that the resolver invents, if it does
+
+	invented netip.Addr // by the resolver
+	order    order
+}
+
+// order is the place of a result among those of a check: by target, then by list.
+type order struct{ target, list int }
+
+func (o order) compare(p order) int {
+	return cmp.Or(cmp.Compare(o.target, p.target), cmp.Compare(o.list, p.list))
 }
 
 // action returns the action of a listing: that of its codes on a list of several
@@ -153,7 +172,7 @@ func (res Result) MarshalJSON() ([]byte, error) {
 	for _, c := range res.Codes {
 		codes = append(codes, c.Addr.String())
 	}
-	return json.Marshal(struct {
+	out := struct {
 		Target  string   `json:"target"`
 		List    string   `json:"list"`
 		Zone    string   `json:"zone"`
@@ -165,5 +184,41 @@ func (res Result) MarshalJSON() ([]byte, error) {
 		Delist  string   `json:"delist"`
 		Weight  Weight   `json:"weight"`
 		Error   string   `json:"error"`
-	}{res.Target.String(), res.List.ID, res.List.Zone, res.Status, action, codes, res.Meaning(), res.Reason, res.List.Removal, res.List.Weight, res.Why})
+
+		Release   string   `json:"release"` // what the catalogue knew of the list
+		Seen      Health   `json:"seen,omitzero"`
+		Confirmed bool     `json:"confirmed,omitempty"`
+		Role      Role     `json:"role,omitempty"`
+		Asked     string   `json:"asked,omitempty"`
+		Steps     []string `json:"steps,omitempty"`
+	}{
+		Target: res.Target.String(), List: res.List.ID, Zone: res.List.Zone, Status: res.Status, Action: action, Codes: codes, Meaning: res.Meaning(),
+		Reason: res.Reason, Delist: res.List.RemovalURL, Weight: res.List.Weight, Error: res.Why,
+		Release: res.List.Release(), Seen: res.Health, Confirmed: res.Confirmed, Role: res.Target.role, Asked: res.Answer.Name,
+	}
+	if res.Status == Listed && res.Action == Block {
+		for _, fix := range res.Removal().Fixes() {
+			out.Steps = append(out.Steps, fix.What)
+		}
+	}
+	return json.Marshal(out)
+}
+
+// maxReason bounds the text that is kept of a TXT record.
+const maxReason = 500
+
+// printable takes out of a text from DNS what could steer a terminal or hide
+// words: control, format and bidi characters.
+func printable(s string) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	s = strings.Map(func(r rune) rune {
+		if !unicode.IsGraphic(r) {
+			return ' '
+		}
+		return r
+	}, s)
+	if len(s) > maxReason {
+		s = strings.ToValidUTF8(s[:maxReason], "") + "…"
+	}
+	return strings.TrimSpace(s)
 }

@@ -1,6 +1,7 @@
 package dnsbl
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -25,12 +26,17 @@ func (res *Result) Finding() finding.Finding {
 		f.Code, f.Outcome, f.Severity = "dnsbl.listed", finding.Found, severity(res)
 		f.Fact = fmt.Sprintf("%s is on %s: %s (%s).", res.Target, name, res.Meaning(), addrs(res))
 		f.Consequence = consequence(res)
-		f.Fixes = res.Fixes()
+		if res.Action == Block {
+			f.Fixes = res.Removal().Fixes()
+		}
 	case Refused:
 		f.Code, f.Severity = "dnsbl.refused", finding.Notice
 		f.Fact = fmt.Sprintf("%s does not answer this resolver: %s.", name, res.Why)
+		if res.Reason != "" {
+			f.Fact += " It says: " + res.Reason
+		}
 		f.Consequence = "Whether " + res.Target.String() + " is listed there is not known."
-		f.Fixes = []finding.Fix{{Action: finding.Edit, What: "Ask through a resolver of your own that does not forward to a public one.", URL: l.Removal}}
+		f.Fixes = res.access()
 	case Dead:
 		f.Code, f.Outcome, f.Severity = "dnsbl.dead", finding.NotApplicable, finding.Info
 		f.Fact = fmt.Sprintf("%s says nothing: %s.", name, res.Why)
@@ -92,30 +98,22 @@ func consequence(res *Result) string {
 	return "Few receivers ask it."
 }
 
-// Fixes returns the steps that end a listing, in order: those that the catalogue
-// holds, then the removal page. There is nothing to do about a list that blocks
-// nothing.
-func (res *Result) Fixes() []finding.Fix {
+// access returns the ways to an answer of a list that refuses us: a resolver of
+// one's own, or a key.
+func (res *Result) access() []finding.Fix {
 	l := res.List
-	if res.Action != Block {
-		return nil
+	if l.NeedsKey {
+		return []finding.Fix{{Action: finding.Edit, What: "Check the key for " + l.Name + ", and what it may be used for.", URL: l.RemovalURL}}
 	}
-	verify := ""
-	if res.Answer.Name != "" {
-		verify = "DNS answers NXDOMAIN for " + res.Answer.Name
+	what := "Ask through a resolver of your own that resolves by itself and forwards to nobody, such as Unbound on this machine."
+	if operator := publicResolver(res.Answer.Server); operator != "" {
+		what = "The question went through " + operator + ", which anybody may use. " + what
 	}
-	var fixes []finding.Fix
-	for _, step := range l.StepsFor(res.Codes) {
-		fixes = append(fixes, finding.Fix{Action: finding.Request, What: step.What})
-	}
-	switch {
-	case len(fixes) > 0:
-		last := &fixes[len(fixes)-1]
-		last.URL, last.Verify = l.LookupURL(res.Target.String()), verify
-	case l.Removal != "":
-		fixes = append(fixes, finding.Fix{Action: finding.Request, What: "Ask " + l.Name + " to remove " + res.Target.String() + ".", URL: l.Removal, Verify: verify})
-	default:
-		fixes = append(fixes, finding.Fix{Action: finding.Ask, What: "How " + l.Name + " removes entries is not known: look at its operator's page.", Verify: verify})
+	fixes := []finding.Fix{{Action: finding.Edit, What: what, Verify: "The list's test entry is answered with an address in 127.0.0.0/8 that is no refusal."}}
+	for twin := range Default().All() {
+		if twin.Twin == l.ID || twin == l && l.Key != "" {
+			fixes = append(fixes, finding.Fix{Action: finding.Request, What: "Or get a key for " + twin.Name + ": with one, any resolver will do.", URL: cmp.Or(twin.KeyURL, l.RemovalURL)})
+		}
 	}
 	return fixes
 }

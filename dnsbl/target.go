@@ -1,8 +1,8 @@
 package dnsbl
 
 import (
-	"errors"
 	"fmt"
+	"iter"
 	"net/netip"
 	"strings"
 
@@ -11,10 +11,36 @@ import (
 	"github.com/rebound-mail/rebound/resolve"
 )
 
+// A Role is the place of a domain or an address in a mail. Some lists are meant for
+// some places alone: one of link hosts says nothing of a mail server. Roles combine.
+type Role uint8
+
+// The roles. The zero value is an address that sends mail, which lists for the places
+// below are not asked about, or a domain of which nothing more is known, which every
+// domain list is asked about.
+const (
+	Link     Role = 1 << iota // in the text of the mail
+	From                      // the author's
+	Envelope                  // the envelope sender's
+	HELO                      // the name with which the server greets
+	RDNS                      // the name of the server's PTR record
+
+	Anywhere = Link | From | Envelope | HELO | RDNS
+)
+
+var roleNames = words[Role]{{Link, "link"}, {From, "from"}, {Envelope, "envelope"}, {HELO, "helo"}, {RDNS, "rdns"}}
+
+// String returns the roles as the catalogue writes them: "link from".
+func (r Role) String() string { return roleNames.format(r) }
+
+// MarshalText implements [encoding.TextMarshaler].
+func (r Role) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
 // A Target is what a list is asked about: an address or a domain.
 type Target struct {
 	ip     netip.Addr
 	domain string // canonical
+	role   Role
 }
 
 // IP returns the target of an address. An IPv4 address mapped into IPv6 is
@@ -29,6 +55,28 @@ func Domain(name string) (Target, error) {
 		return Target{}, fmt.Errorf("dnsbl: %q is no domain", name)
 	}
 	return Target{domain: canonical}, nil
+}
+
+// As returns the target found in that place of a mail: only lists that are meant for
+// it, or that do not say, are asked.
+func (t Target) As(r Role) Target {
+	t.role = r
+	return t
+}
+
+// Role returns what [Target.As] was given.
+func (t Target) Role() Role { return t.role }
+
+// Prefix yields the addresses of a prefix in order, its host bits taken as zero.
+func Prefix(p netip.Prefix) iter.Seq[Target] {
+	return func(yield func(Target) bool) {
+		p = p.Masked()
+		for a := p.Addr(); a.IsValid() && p.Contains(a); a = a.Next() {
+			if !yield(IP(a)) {
+				return
+			}
+		}
+	}
 }
 
 // ParseTarget reads an address or a domain.
@@ -57,7 +105,8 @@ func (t Target) String() string {
 // Addr returns the address, the zero value for a domain.
 func (t Target) Addr() netip.Addr { return t.ip }
 
-func (t Target) kind() Kind {
+// Kind returns the kind of list that can hold the target; 0 for the zero Target.
+func (t Target) Kind() Kind {
 	switch {
 	case t.ip.Is4():
 		return IPv4
@@ -69,18 +118,23 @@ func (t Target) kind() Kind {
 	return 0
 }
 
-var errKey = errors.New("dnsbl: the list needs a key")
+// Registered returns the domain that was registered, by the public suffix list:
+// shop.co.uk of mail.shop.co.uk. It is the domain itself where the list knows no
+// better, and "" for an address.
+func (t Target) Registered() string {
+	if org, err := publicsuffix.EffectiveTLDPlusOne(t.domain); err == nil {
+		return org
+	}
+	return t.domain
+}
 
 // QueryName returns the name under which the list is asked about a target (RFC 5782,
-// sections 2.1, 2.4 and 3).
+// sections 2.1, 2.4 and 3), with "{key}" where a customer's key stands.
 func (l *List) QueryName(t Target) (string, error) {
-	if l.Kinds&t.kind() == 0 || l.Zone == "" {
+	if l.Kinds&t.Kind() == 0 || l.Zone == "" {
 		return "", fmt.Errorf("dnsbl: %s lists nothing of the kind of %s", l.Name, t)
 	}
-	if strings.HasPrefix(l.Zone, "{key}") {
-		return "", errKey
-	}
-	return l.below(t.item(l))
+	return below(t.item(l), l.Zone)
 }
 
 // item returns the labels that stand before the zone.
@@ -94,34 +148,84 @@ func (t Target) item(l *List) string {
 	return t.domain
 }
 
-// Registered returns the domain that was registered, by the public suffix list:
-// shop.co.uk of mail.shop.co.uk. It is the domain itself where the list knows no
-// better, and "" for an address.
-func (t Target) Registered() string {
-	if org, err := publicsuffix.EffectiveTLDPlusOne(t.domain); err == nil {
-		return org
-	}
-	return t.domain
-}
-
-func (l *List) below(item string) (string, error) {
-	name, err := resolve.Name(item + "." + l.Zone)
+func below(item, zone string) (string, error) {
+	name, err := resolve.Name(item + "." + zone)
 	if err != nil {
-		return "", fmt.Errorf("dnsbl: %s with %s is longer than DNS allows: %w", item, l.Zone, err)
+		return "", fmt.Errorf("dnsbl: %s with %s is longer than DNS allows: %w", item, zone, err)
 	}
 	return name, nil
 }
 
-// testName returns the name of a test entry: "127.0.0.2", "::ffff:7f00:2" (in
+// zoneWith returns the zone with a customer's key, the mark of one, or neither.
+func (l *List) zoneWith(key string) string {
+	bare := strings.TrimPrefix(l.Zone, keyMark+".")
+	if key == "" {
+		return bare
+	}
+	return key + "." + bare
+}
+
+// testName returns the labels of a test entry: "127.0.0.2", "::ffff:7f00:2" (in
 // nibbles, RFC 5782, section 5) or "test".
-func (l *List) testName(entry string) string {
-	item := entry
+func testName(entry string) string {
 	if addr, err := netip.ParseAddr(entry); err == nil {
-		item = resolve.ReverseLabels(addr)
+		return resolve.ReverseLabels(addr)
 	}
-	name, err := l.below(item)
-	if err != nil {
-		return ""
+	return entry
+}
+
+// testEntries are those of RFC 5782, section 5: the one that must be there, and
+// the one that must not.
+var testEntries = map[Kind][2]string{
+	IPv4: {"127.0.0.2", "127.0.0.1"}, IPv6: {"::ffff:7f00:2", "::ffff:7f00:1"}, DomainName: {"test", "invalid"},
+}
+
+// noEntry says in the catalogue that a list has no such test entry and is not to
+// be asked for one.
+const noEntry = "none"
+
+// presentEntry returns the test entry to ask before an absence is believed, "" for
+// none.
+func (l *List) presentEntry(k Kind) string {
+	if l.own {
+		return testEntries[k][0]
 	}
-	return name
+	if entry := entryFor(l.Present, k); entry != "" || k == DomainName {
+		return entry
+	}
+	// An entry of the other family still shows that the zone is kept.
+	for _, e := range l.Present {
+		if _, err := netip.ParseAddr(e); err == nil {
+			return e
+		}
+	}
+	return ""
+}
+
+// absentEntry returns the test entry to ask before a listing is believed, and
+// whether the list documents it. A list that documents none is asked for the one
+// of the RFC, unless it says that it has none.
+func (l *List) absentEntry(k Kind) (entry string, documented bool) {
+	if len(l.Absent) > 0 && l.Absent[0] == noEntry {
+		return "", false
+	}
+	if entry = entryFor(l.Absent, k); entry != "" {
+		return entry, true
+	}
+	return testEntries[k][1], l.own
+}
+
+// entryFor picks the entry of a kind: an address of its family, or a name.
+func entryFor(entries []string, k Kind) string {
+	for _, e := range entries {
+		if e == noEntry {
+			continue
+		}
+		addr, err := netip.ParseAddr(e)
+		switch {
+		case err != nil && k == DomainName, err == nil && addr.Is4() && k == IPv4, err == nil && addr.Is6() && k == IPv6:
+			return e
+		}
+	}
+	return ""
 }

@@ -178,7 +178,7 @@ func (c *Client) read(ctx context.Context, r reply, q *query, edns bool) (a Answ
 		a.Server = r.from.text
 		return a, false
 	}
-	a, kind := readPacket(r.data, q.name, q.t)
+	a, kind := readPacket(r.data, q.packet, q.name, q.t)
 	switch {
 	case kind == cutPacket:
 		m, err := askTCP(ctx, server, q.packet)

@@ -64,7 +64,7 @@ func TestQuickAnswerIsTheWholeReading(t *testing.T) {
 		"foreign owner": {packed(t, name, dns.RcodeSuccess, []string{"x.example. 60 A 127.0.0.2"}, []string{soa}), false},
 		"servfail":      {packed(t, name, dns.RcodeServerFailure, nil, nil), false},
 	} {
-		a, ok := quickAnswer(tt.data, name, A)
+		a, ok := quickAnswer(tt.data, appendQuestion(nil, name, A, 1, true), name, A)
 		if ok != tt.quick {
 			t.Errorf("%s: quick %v, want %v", label, ok, tt.quick)
 			continue
@@ -85,7 +85,7 @@ func TestShortAddressIsMalformed(t *testing.T) {
 	data := packed(t, name, dns.RcodeSuccess, []string{name + ". 60 A 127.0.0.2"}, nil)
 	data = data[:len(data)-1]
 	data[len(data)-4]-- // RDLENGTH
-	if a, kind := readPacket(data, name, A); a.Status != Malformed || kind != answerPacket {
+	if a, kind := readPacket(data, appendQuestion(nil, name, A, 1, true), name, A); a.Status != Malformed || kind != answerPacket {
 		t.Errorf("%+v, %v, want malformed", a, kind)
 	}
 }
@@ -99,11 +99,11 @@ func FuzzPacket(f *testing.F) {
 		if len(data) < 12 {
 			return
 		}
-		a, kind := readPacket(data, name, A)
+		a, kind := readPacket(data, appendQuestion(nil, name, A, 1, true), name, A)
 		if kind == answerPacket && a.Status == Unset {
 			t.Fatalf("an answer without a status: %+v", a)
 		}
-		quick, ok := quickAnswer(data, name, A)
+		quick, ok := quickAnswer(data, appendQuestion(nil, name, A, 1, true), name, A)
 		m := new(dns.Msg)
 		if !ok || m.Unpack(data) != nil {
 			return

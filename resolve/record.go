@@ -42,7 +42,8 @@ type Recorder struct {
 
 // Resolve implements [Resolver].
 func (r *Recorder) Resolve(ctx context.Context, name string, t Type) Answer {
-	a := r.Resolver.Resolve(ctx, name, t)
+	answer := r.Resolver.Resolve(ctx, name, t)
+	a := answer.Mask(secretOf(ctx))
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.answers == nil {
@@ -53,7 +54,7 @@ func (r *Recorder) Resolve(ctx context.Context, name string, t Type) Answer {
 	if old, asked := r.answers[key]; !asked || !old.Status.Known() && a.Status != Canceled || a.Status.Known() {
 		r.answers[key] = a
 	}
-	return a
+	return answer
 }
 
 // Answers returns what was recorded, ordered by name and type.
@@ -196,6 +197,7 @@ func (r recording) Resolve(ctx context.Context, name string, t Type) Answer {
 	if ctx.Err() != nil {
 		return failed(canonical, t, Canceled, context.Cause(ctx))
 	}
+	canonical = Mask(canonical, secretOf(ctx))
 	if a, ok := r[cacheKey{canonical, t}]; ok {
 		return a
 	}

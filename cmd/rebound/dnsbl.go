@@ -2,12 +2,18 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
+	"slices"
 	"strings"
+	"text/tabwriter"
+	"time"
 
 	"github.com/urfave/cli/v3"
 
@@ -17,20 +23,56 @@ import (
 
 func (a *app) dnsblCommand() *cli.Command {
 	return &cli.Command{
-		Name: "dnsbl", Usage: "ask block lists about addresses and domains", ArgsUsage: "ADDRESS|DOMAIN…",
-		Description: "By default the live block lists of medium weight or more are asked, and the allow lists that receivers use.\n\n   rebound dnsbl 198.51.100.7\n   rebound dnsbl -all -json shop.example",
+		Name: "dnsbl", Usage: "ask block lists about addresses, networks and domains", ArgsUsage: "ADDRESS|NETWORK|DOMAIN…",
+		Description: "By default the live block lists of medium weight or more are asked, and the allow lists that receivers use.\n\n" +
+			"   rebound dnsbl 198.51.100.7\n" +
+			"   rebound dnsbl -all -json shop.example\n" +
+			"   rebound dnsbl -watch 15m 198.51.100.0/28 shop.example\n" +
+			"   rebound dnsbl -keys keys.txt 198.51.100.7\n\n" +
+			"\"-\" reads targets from standard input, one a line. A file of keys has a name and a key a line: spamhaus-dqs, abusix, spamrats. " +
+			"Lists of your own are a zone a line, or stanzas in the form of the catalogue.",
 		Flags: append(append(outputFlags(), dnsFlags()...),
 			&cli.BoolFlag{Name: "all", Usage: "ask every usable list of the catalogue"},
-			&cli.StringFlag{Name: "lists", Usage: "ask the zones in `FILE`, one a line, in place of the catalogue's"}),
+			&cli.StringFlag{Name: "lists", Usage: "ask the lists in `FILE` in place of the catalogue's"},
+			&cli.StringFlag{Name: "keys", Usage: "use the keys of paid lists in `FILE`"},
+			&cli.DurationFlag{Name: "watch", Usage: "ask again every `DURATION` and write what changes, until interrupted"},
+			&cli.BoolFlag{Name: "catalogue", Usage: "ask nothing; write the lists that would be asked as JSON"}),
 		Action: a.dnsbl,
 	}
 }
 
+// maxTargets bounds the targets of one run, networks spread out: a /16 of IPv4.
+const maxTargets = 1 << 16
+
+// batch is how many targets are asked about before their results are written: a
+// /24 of IPv4.
+const batch = 256
+
+// manyTargets is from how many targets on only those are told that are listed.
+const manyTargets = 9
+
 func (a *app) dnsbl(ctx context.Context, c *cli.Command) error {
-	if c.NArg() == 0 {
-		return errors.New("dnsbl: no address or domain given")
+	lists, err := listsFile(c.String("lists"))
+	if err != nil {
+		return err
 	}
-	own, err := ownLists(c.String("lists"))
+	keys, err := keysFile(c.String("keys"))
+	if err != nil {
+		return err
+	}
+	checker := &dnsbl.Checker{Catalogue: lists, Keys: keys, Patience: c.Duration("timeout")}
+	role := dnsbl.Role(0)
+	if c.Bool("all") && lists == nil {
+		checker.Catalogue, role = dnsbl.Default().Askable(keys), dnsbl.Anywhere
+	}
+	w := a.writer(c)
+	if c.Bool("catalogue") {
+		if checker.Catalogue == nil {
+			checker.Catalogue = dnsbl.Default().Asked(keys)
+		}
+		return writeJSON(w, checker.Catalogue)
+	}
+	targets, err := a.targets(c.Args().Slice(), role)
 	if err != nil {
 		return err
 	}
@@ -38,62 +80,107 @@ func (a *app) dnsbl(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	w := a.writer(c)
-	for _, arg := range c.Args().Slice() {
-		target, err := dnsbl.ParseTarget(arg)
-		if err == nil && (target.Addr().IsPrivate() || target.Addr().IsLinkLocalUnicast()) {
-			err = fmt.Errorf("dnsbl: %s is a private address, which no list holds", target)
-		}
-		if err != nil {
-			a.complain(err)
-			continue
-		}
-		lists := own
-		switch {
-		case lists != nil:
-		case c.Bool("all"):
-			lists = dnsbl.Default().Askable(target)
-		default:
-			lists = dnsbl.Default().Asked(target)
-		}
-		within, cancel := context.WithTimeout(ctx, c.Duration("timeout"))
-		results := dnsbl.Check(within, source, lists, target)
-		cancel()
-		if err := a.listings(w, c, target, results); err != nil {
-			return err
-		}
+	checker.Resolver = source
+	if every := c.Duration("watch"); every > 0 {
+		err = a.watch(ctx, w, c, checker, targets, every)
+	} else {
+		err = a.ask(ctx, w, c, checker, targets)
 	}
-	if err := source.close(); err != nil {
+	if err := errors.Join(err, source.close()); err != nil {
 		return err
 	}
 	return a.finish(c)
 }
 
-// ownLists reads zones, one a line; "#" begins a comment. It returns nil for no
-// file.
-func ownLists(file string) (*dnsbl.Catalogue, error) {
+// targets reads addresses, networks and domains. What is none of these is complained
+// of, and the others are still asked about.
+func (a *app) targets(args []string, role dnsbl.Role) ([]dnsbl.Target, error) {
+	if len(args) == 0 {
+		return nil, errors.New("dnsbl: no address, network or domain given")
+	}
+	var words []string
+	for _, arg := range args {
+		if arg != "-" {
+			words = append(words, arg)
+			continue
+		}
+		lines := bufio.NewScanner(a.in)
+		for lines.Scan() {
+			word, _, _ := strings.Cut(lines.Text(), "#")
+			if word = strings.TrimSpace(word); word != "" {
+				words = append(words, word)
+			}
+		}
+		if err := lines.Err(); err != nil {
+			return nil, fmt.Errorf("standard input: %w", err)
+		}
+	}
+	var targets []dnsbl.Target
+	for _, word := range words {
+		some, err := spread(word)
+		if err != nil {
+			a.complain(err)
+		}
+		for _, t := range some {
+			targets = append(targets, t.As(role))
+		}
+		if len(targets) > maxTargets {
+			return nil, fmt.Errorf("dnsbl: more than %d targets", maxTargets)
+		}
+	}
+	return targets, nil
+}
+
+// spread reads one target, or the addresses of a network.
+func spread(word string) ([]dnsbl.Target, error) {
+	if p, err := netip.ParsePrefix(word); err == nil {
+		switch {
+		case p.Addr().BitLen()-p.Bits() > 16:
+			return nil, fmt.Errorf("dnsbl: %s holds more than %d addresses", word, maxTargets)
+		case isPrivate(p.Addr()):
+			return nil, fmt.Errorf("dnsbl: %s is a private network, which no list holds", word)
+		}
+		return slices.Collect(dnsbl.Prefix(p)), nil
+	}
+	t, err := dnsbl.ParseTarget(word)
+	if err == nil && isPrivate(t.Addr()) {
+		err = fmt.Errorf("dnsbl: %s is a private address, which no list holds", t)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return []dnsbl.Target{t}, nil
+}
+
+func isPrivate(addr netip.Addr) bool { return addr.IsPrivate() || addr.IsLinkLocalUnicast() }
+
+// listsFile reads lists of the caller's own: zones, one a line, or stanzas. It
+// returns nil for no file.
+func listsFile(file string) (*dnsbl.Catalogue, error) {
 	if file == "" {
 		return nil, nil
 	}
-	f, err := os.Open(file)
+	raw, err := os.ReadFile(file)
 	if err != nil {
 		return nil, plainError(err)
 	}
-	defer f.Close()
 	var zones []string
-	lines := bufio.NewScanner(f)
-	for n := 1; lines.Scan(); n++ {
-		zone, _, _ := strings.Cut(lines.Text(), "#")
+	for n, line := range strings.Split(string(raw), "\n") {
+		zone, _, _ := strings.Cut(line, "#")
 		if zone = strings.TrimSpace(zone); zone == "" {
 			continue
 		}
+		if strings.HasPrefix(zone, "id:") || strings.HasPrefix(zone, "zone:") {
+			lists, err := dnsbl.Parse(bytes.NewReader(raw))
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", file, err)
+			}
+			return lists, nil
+		}
 		if _, err := dnsbl.Domain(zone); err != nil || strings.ContainsAny(zone, " \t") {
-			return nil, fmt.Errorf("%s: line %d: %q is no zone", file, n, zone)
+			return nil, fmt.Errorf("%s: line %d: %q is no zone", file, n+1, zone)
 		}
 		zones = append(zones, zone)
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	if len(zones) == 0 {
 		return nil, fmt.Errorf("%s: holds no zone", file)
@@ -101,60 +188,286 @@ func ownLists(file string) (*dnsbl.Catalogue, error) {
 	return dnsbl.Own(zones...), nil
 }
 
-// listings writes the results for one target.
-func (a *app) listings(w io.Writer, c *cli.Command, target dnsbl.Target, results []dnsbl.Result) error {
-	if len(results) == 0 {
-		a.complain(fmt.Errorf("%s: none of the lists lists things of this kind", target))
+// keysFile reads keys, "name key" a line. What is wrong is told without the key.
+func keysFile(file string) (dnsbl.Keys, error) {
+	keys := dnsbl.Keys{}
+	if file == "" {
+		return keys, nil
+	}
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return nil, plainError(err)
+	}
+	known := map[string]bool{}
+	for l := range dnsbl.Default().All() {
+		known[l.Key] = true
+	}
+	for n, line := range strings.Split(string(raw), "\n") {
+		words := strings.Fields(line)
+		switch {
+		case len(words) == 0 || words[0][0] == '#':
+		case len(words) != 2 || !known[words[0]]:
+			return nil, fmt.Errorf("%s: line %d: is no name of a key, such as spamhaus-dqs, with the key behind it", file, n+1)
+		default:
+			keys[words[0]] = dnsbl.Secret(words[1])
+		}
+	}
+	return keys, nil
+}
+
+// ask asks about the targets, some at a time, and writes what each list says.
+func (a *app) ask(ctx context.Context, w io.Writer, c *cli.Command, checker *dnsbl.Checker, targets []dnsbl.Target) error {
+	var all dnsbl.Report
+	for some := range slices.Chunk(targets, batch) {
+		within, cancel := context.WithTimeout(ctx, c.Duration("timeout"))
+		report := a.collect(within, checker, some)
+		cancel()
+		for _, one := range report.Targets() {
+			a.count(one)
+			var err error
+			switch {
+			case c.Bool("json"):
+				err = writeResults(w, one)
+			case len(targets) < manyTargets || one.Tally().Listed > 0:
+				err = writeReport(w, one)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if len(targets) >= manyTargets {
+			all.Results = append(all.Results, trim(report)...)
+		}
+	}
+	if c.Bool("json") || len(targets) < manyTargets {
 		return nil
 	}
-	var b strings.Builder
-	counts := map[dnsbl.Status]int{}
-	for i := range results {
-		res := &results[i]
-		counts[res.Status]++
+	return writeSummary(w, len(targets), &all)
+}
+
+// trim leaves out what a summary does not tell, for it may be of many targets.
+func trim(report *dnsbl.Report) []dnsbl.Result {
+	return slices.DeleteFunc(slices.Clone(report.Results), func(res dnsbl.Result) bool { return res.Status == dnsbl.NotListed })
+}
+
+// collect asks, with a line of progress on a terminal.
+func (a *app) collect(ctx context.Context, checker *dnsbl.Checker, targets []dnsbl.Target) *dnsbl.Report {
+	total := 0
+	for _, t := range targets {
+		n := len(checker.Lists(t))
+		if n == 0 {
+			a.complain(fmt.Errorf("%s: none of the lists lists things of this kind", t))
+		}
+		total += n
+	}
+	if !isTerminal(a.err) {
+		return checker.Report(ctx, targets...)
+	}
+	done, listed := 0, 0
+	report := dnsbl.Collect(func(yield func(dnsbl.Result) bool) {
+		for res := range checker.Check(ctx, targets...) {
+			done++
+			if res.Status == dnsbl.Listed && res.Action == dnsbl.Block {
+				listed++
+			}
+			if done%progressStep == 0 || total < 10*progressStep {
+				fmt.Fprintf(a.err, "\rasked %d of %d, listed on %d\x1b[K", done, total, listed)
+			}
+			if !yield(res) {
+				return
+			}
+		}
+	})
+	fmt.Fprint(a.err, "\r\x1b[K")
+	return report
+}
+
+// progressStep is after how many results the line of progress is written again, where
+// there are many.
+const progressStep = 50
+
+// count keeps what the exit status tells.
+func (a *app) count(report *dnsbl.Report) {
+	for _, res := range report.Results {
 		if res.Status == dnsbl.Listed || res.Status == dnsbl.NotListed {
 			a.done++
 		}
 		a.found = a.found || res.Status == dnsbl.Listed && res.Action == dnsbl.Block
-		if c.Bool("json") {
-			if err := writeJSON(w, res); err != nil {
-				return err
+	}
+}
+
+func writeResults(w io.Writer, report *dnsbl.Report) error {
+	for _, res := range report.Results {
+		if err := writeJSON(w, res); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeReport writes what the lists say of one target: a table by weight, what is
+// not listed in one line, and what to do.
+func writeReport(w io.Writer, report *dnsbl.Report) error {
+	var b strings.Builder
+	target := report.Results[0].Target
+	fmt.Fprintf(&b, "%s: %s\n", target, report.Tally())
+	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	var clean, absent []string
+	for _, res := range report.Results {
+		switch {
+		case res.Status != dnsbl.NotListed:
+			fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", res.List.Weight, word(&res), res.List.Zone, rebound.Plain(says(&res)))
+		case res.List.Action == dnsbl.Block || res.List.Action == dnsbl.Mixed:
+			clean = append(clean, res.List.Zone)
+		default:
+			absent = append(absent, res.List.Zone)
+		}
+	}
+	_ = table.Flush()
+	writeNames(&b, "not listed on", clean)
+	writeNames(&b, "not on the allow and information lists", absent)
+	writeRemovals(&b, report)
+	for _, f := range report.Findings() {
+		if strings.HasPrefix(f.Code, "resolver.") || f.Code == "dnsbl.refused" {
+			fmt.Fprintf(&b, "  note: %s %s\n", rebound.Plain(f.Fact), f.Consequence)
+			for _, fix := range f.Fixes {
+				fmt.Fprintf(&b, "    - %s%s\n", rebound.Plain(fix.What), page(fix.URL))
 			}
-			continue
-		}
-		if res.Status != dnsbl.NotListed {
-			describeListing(&b, res)
 		}
 	}
-	if c.Bool("json") {
-		return nil
-	}
-	head := fmt.Sprintf("%s: listed on %d, not listed on %d", target, counts[dnsbl.Listed], counts[dnsbl.NotListed])
-	if open := len(results) - counts[dnsbl.Listed] - counts[dnsbl.NotListed]; open > 0 {
-		head += fmt.Sprintf(", no usable answer from %d", open)
-	}
-	_, err := io.WriteString(w, head+fmt.Sprintf(" of %d lists\n", len(results))+b.String())
+	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-func describeListing(b *strings.Builder, res *dnsbl.Result) {
-	f := res.Finding()
-	word := res.Status.String()
-	if res.Status == dnsbl.Listed && res.Action != dnsbl.Block {
-		word = string(res.Action)
+// word is the status of a result in a table: LISTED catches the eye.
+func word(res *dnsbl.Result) string {
+	switch {
+	case res.Status != dnsbl.Listed:
+		return res.Status.String()
+	case res.Action == dnsbl.Block:
+		return "LISTED"
 	}
-	fmt.Fprintf(b, "  %-8s %s\n", word, rebound.Plain(f.Fact))
+	return string(res.Action)
+}
+
+// says is what a list says, and why it says nothing.
+func says(res *dnsbl.Result) string {
+	var parts []string
+	for _, c := range res.Codes {
+		parts = append(parts, c.Addr.String()+" "+c.Meaning)
+	}
+	if res.Why != "" {
+		parts = append(parts, res.Why)
+	}
 	if res.Reason != "" {
-		fmt.Fprintf(b, "           it says: %s\n", rebound.Plain(res.Reason))
+		parts = append(parts, "it says: "+res.Reason)
 	}
-	if res.Status == dnsbl.Listed && f.Consequence != "" {
-		fmt.Fprintf(b, "           %s\n", f.Consequence)
+	return strings.Join(parts, "; ")
+}
+
+func writeNames(b *strings.Builder, head string, names []string) {
+	if len(names) == 0 {
+		return
 	}
-	for _, fix := range f.Fixes {
-		fmt.Fprintf(b, "           - %s", rebound.Plain(fix.What))
-		if fix.URL != "" {
-			fmt.Fprintf(b, " %s", fix.URL)
+	line := "  " + head + ":"
+	for _, name := range names {
+		if len(line)+len(name) > 98 {
+			b.WriteString(line + "\n")
+			line = "   "
 		}
-		b.WriteByte('\n')
+		line += " " + name
 	}
+	b.WriteString(line + "\n")
+}
+
+func page(url string) string {
+	if url == "" {
+		return ""
+	}
+	return " " + url
+}
+
+// writeRemovals writes what leads off the lists, the heaviest first.
+func writeRemovals(b *strings.Builder, report *dnsbl.Report) {
+	for i, removal := range report.Removals() {
+		if i == 0 {
+			b.WriteString("  what to do, in this order:\n")
+		}
+		fmt.Fprintf(b, "  %d. %s", i+1, removal.List.Name)
+		if terms := removal.Terms(); len(terms) > 0 {
+			fmt.Fprintf(b, " (%s)", strings.Join(terms, "; "))
+		}
+		b.WriteString("\n")
+		for _, fix := range removal.Fixes() {
+			fmt.Fprintf(b, "     - %s%s\n", rebound.Plain(fix.What), page(fix.URL))
+			if fix.Verify != "" {
+				fmt.Fprintf(b, "       to see that it is done: %s\n", fix.Verify)
+			}
+		}
+	}
+}
+
+// writeSummary tells of many targets together.
+func writeSummary(w io.Writer, targets int, report *dnsbl.Report) error {
+	listed, open := map[string]bool{}, map[string]int{}
+	var lists []string
+	for _, res := range report.Results {
+		switch {
+		case res.Status == dnsbl.Listed && res.Action == dnsbl.Block:
+			listed[res.Target.String()] = true
+		case res.Status == dnsbl.Listed || !res.List.Usable():
+		default:
+			if open[res.List.Zone]++; open[res.List.Zone] == 1 {
+				lists = append(lists, res.List.Zone)
+			}
+		}
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d targets, %d of them on block lists\n", targets, len(listed))
+	for _, zone := range lists {
+		at := slices.IndexFunc(report.Results, func(res dnsbl.Result) bool {
+			return res.List.Zone == zone && res.Status != dnsbl.Listed && res.Status != dnsbl.NotListed
+		})
+		fmt.Fprintf(&b, "  no usable answer about %d of them from %s: %s\n", open[zone], zone, rebound.Plain(report.Results[at].Why))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// watch writes what changes, until ctx ends.
+func (a *app) watch(ctx context.Context, w io.Writer, c *cli.Command, checker *dnsbl.Checker, targets []dnsbl.Target, every time.Duration) error {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	if !c.Bool("json") {
+		fmt.Fprintf(a.err, "rebound: watching %d targets, every %s; what is listed now comes first\n", len(targets), every)
+	}
+	for change := range checker.Watch(ctx, ticker.C, targets...) {
+		a.done++
+		a.found = a.found || change.Kind == dnsbl.BecameListed
+		if err := writeChange(w, c.Bool("json"), change); err != nil {
+			return err
+		}
+	}
+	a.done++ // a watch in which nothing changed is done, too
+	return nil
+}
+
+func writeChange(w io.Writer, asJSON bool, change dnsbl.Change) error {
+	res := change.Result
+	if asJSON {
+		return writeJSON(w, struct {
+			At     time.Time        `json:"at"`
+			Change dnsbl.ChangeKind `json:"change"`
+			Result json.Marshaler   `json:"result"`
+		}{change.At, change.Kind, res})
+	}
+	at := change.At.Format(time.RFC3339)
+	var err error
+	switch change.Kind {
+	case dnsbl.WentIll, dnsbl.GotWell:
+		_, err = fmt.Fprintf(w, "%s %-8s %s %s\n", at, change.Kind, res.List.Zone, rebound.Plain(res.Why))
+	default:
+		_, err = fmt.Fprintf(w, "%s %-8s %s on %s (%s) %s\n", at, change.Kind, res.Target, res.List.Zone, res.List.Weight, rebound.Plain(says(&res)))
+	}
+	return err
 }

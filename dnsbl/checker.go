@@ -3,6 +3,7 @@ package dnsbl
 import (
 	"context"
 	"iter"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -147,8 +148,9 @@ type round struct {
 	number int
 	open   atomic.Int32 // lists that have not been asked
 
-	mu   sync.Mutex
-	held []Result // until all lists are asked: perhaps the resolver is at fault
+	mu     sync.Mutex
+	held   []Result // until all lists are asked: perhaps the resolver is at fault
+	inside bool     // the resolver gave an answer within 127/8
 }
 
 // A job is one list to be asked about one target.
@@ -238,11 +240,15 @@ func (l *List) holdsKind(t Target) bool {
 func (r *run) do(ctx context.Context, q *question, j job) {
 	q.about(j)
 	q.ask(ctx)
-	if q.held {
+	if q.held || q.inside {
 		j.round.mu.Lock()
-		j.round.held = append(j.round.held, q.res)
+		j.round.inside = j.round.inside || q.inside
+		if q.held {
+			j.round.held = append(j.round.held, q.res)
+		}
 		j.round.mu.Unlock()
-	} else {
+	}
+	if !q.held {
 		r.results <- q.res
 	}
 	r.done(j.round)
@@ -254,28 +260,58 @@ func (r *run) done(rd *round) {
 	if rd.open.Add(-1) > 0 {
 		return
 	}
+	faults := make([]HealthState, len(rd.held))
 	for i := range rd.held {
-		r.blameResolver(&rd.held[i])
+		faults[i] = rd.resolverFault(&rd.held[i])
+	}
+	for i, fault := range faults {
+		if fault != Unseen {
+			rd.held[i].blameResolver(fault)
+		}
 		r.results <- rd.held[i]
 	}
 }
 
-// blameResolver makes a result Unknown that looks like a dead list when the lists
-// of several operators look dead in the same way.
-func (r *run) blameResolver(res *Result) {
-	switch res.Health.State {
-	case Parked:
-		for _, a := range append(res.Answer.Addrs(), res.Probe.Addrs()...) {
-			if !listRange.Contains(a) && r.memory.rewrites(a) {
-				res.Status, res.Health.State, res.invented = Unknown, Rewritten, a
-				res.Why = "the resolver answers " + a.String() + " for names that do not exist"
-				return
-			}
-		}
-	case Emptied, Closed:
-		if r.memory.filters() {
-			res.Status, res.Health.State = Unknown, Filtered
-			res.Why = "the resolver gives none of the lists' test entries: it withholds answers within 127.0.0.0/8, as a guard against DNS rebinding does"
+// resolverFault says what the resolver does when a list looks dead and those of other
+// operators look dead in the same way, Unseen where they do not. It goes by the
+// results about one target alone, so that it does not depend on what comes first.
+func (rd *round) resolverFault(res *Result) HealthState {
+	owners := map[string]bool{}
+	for i := range rd.held {
+		if other := &rd.held[i]; other.foreign() == res.foreign() {
+			owners[other.List.owner()] = true
 		}
 	}
+	switch parked := res.Health.State == Parked; {
+	case len(owners) < 2, !parked && rd.inside:
+		return Unseen
+	case parked:
+		return Rewritten
+	}
+	return Filtered
+}
+
+func (res *Result) blameResolver(fault HealthState) {
+	res.Status, res.Health.State = Unknown, fault
+	res.Why = "the resolver gives none of the lists' test entries: it withholds answers within 127.0.0.0/8, as a guard against DNS rebinding does"
+	if fault == Rewritten {
+		res.Why = "the resolver answers " + res.foreign().String() + " for names that do not exist"
+	}
+}
+
+// foreign is the address outside 127/8 that a list, or the resolver, answers with.
+func (res *Result) foreign() netip.Addr {
+	for _, a := range append(res.Answer.Addrs(), res.Probe.Addrs()...) {
+		if !listRange.Contains(a) {
+			return a
+		}
+	}
+	return netip.Addr{}
+}
+
+func (l *List) owner() string {
+	if l.Operator != "" {
+		return l.Operator
+	}
+	return l.Zone
 }

@@ -99,8 +99,7 @@ type Result struct {
 	// decided; zero where none was asked.
 	Answer, Probe resolve.Answer
 
-	invented netip.Addr // by the resolver
-	order    order
+	order order
 }
 
 // order is the place of a result among those of a check: by target, then by list.

@@ -3,7 +3,7 @@ package dnsbl
 import (
 	"context"
 	"fmt"
-	"net/netip"
+	"maps"
 	"sync"
 	"time"
 
@@ -62,16 +62,15 @@ type memory struct {
 }
 
 type zoneMemory struct {
-	owner  string
 	limits limits
 	probes map[probeKey]*probe
 
 	seen Health
-	addr netip.Addr // of Parked
 
 	misses  int // tries without an answer in a row
 	pause   time.Duration
 	trial   bool // one question is out to see whether the list answers again
+	opened  time.Time
 	suspect bool // perhaps not the list but the resolver was silent
 }
 
@@ -100,12 +99,12 @@ func (m *memory) zone(l *List) *zoneMemory {
 	if m.zones == nil {
 		m.zones, m.limits = map[string]*zoneMemory{}, map[string]limits{}
 	}
-	z = &zoneMemory{owner: l.owner(), probes: map[probeKey]*probe{}}
-	if len(l.Rates) > 0 {
-		if m.limits[z.owner] == nil {
-			m.limits[z.owner] = newLimits(l.Rates)
+	z = &zoneMemory{probes: map[probeKey]*probe{}}
+	if owner := l.owner(); len(l.Rates) > 0 {
+		if m.limits[owner] == nil {
+			m.limits[owner] = newLimits(l.Rates)
 		}
-		z.limits = m.limits[z.owner]
+		z.limits = m.limits[owner]
 	}
 	m.zones[l.Zone] = z
 	return z
@@ -158,10 +157,12 @@ func (m *memory) note(z *zoneMemory, a resolve.Answer, asked time.Time, clock fu
 		z.miss(m, max(1, a.Tries), asked, now)
 		return Health{State: Silent, At: now, Until: z.seen.Until}
 	}
-	z.recover()
+	if z.misses > 0 {
+		z.recover()
+	}
 	if a.Status != resolve.Other {
-		m.answered = asked
-		m.clearSuspects()
+		m.answered = clock()
+		m.clearSuspects(asked)
 	}
 	if !a.Status.Known() {
 		return Health{State: Failing, At: asked}
@@ -169,9 +170,17 @@ func (m *memory) note(z *zoneMemory, a resolve.Answer, asked time.Time, clock fu
 	return z.seen
 }
 
-// recover forgets that a list was silent.
+// recover forgets that a list was silent, about its test entries too.
 func (z *zoneMemory) recover() {
-	z.misses, z.pause, z.trial, z.suspect, z.seen.Until = 0, 0, false, false, time.Time{}
+	z.misses, z.pause, z.trial, z.opened, z.suspect, z.seen.Until = 0, 0, false, time.Time{}, false, time.Time{}
+	maps.DeleteFunc(z.probes, func(_ probeKey, p *probe) bool {
+		select {
+		case <-p.done:
+			return !p.answer.Status.Known()
+		default:
+			return false
+		}
+	})
 }
 
 // miss counts tries without an answer, and opens the breaker.
@@ -185,64 +194,37 @@ func (z *zoneMemory) miss(m *memory, tries int, asked, now time.Time) {
 		return
 	}
 	z.pause = min(max(firstBreak, 2*z.pause), lastBreak)
-	z.seen.Until = now.Add(z.pause)
+	z.opened, z.seen.Until = now, now.Add(z.pause)
 	z.suspect = m.answered.Before(asked)
 	m.suspects = m.suspects || z.suspect
 }
 
-// clearSuspects closes the breakers that opened while no list at all answered: it
-// was the resolver that was silent, and it answers again.
-func (m *memory) clearSuspects() {
+// clearSuspects closes the breakers that opened while no list at all answered, when
+// a question is answered that was sent since: it was the resolver that was silent.
+func (m *memory) clearSuspects(asked time.Time) {
 	if !m.suspects {
 		return
 	}
 	m.suspects = false
 	for _, z := range m.zones {
-		if z.suspect {
+		switch {
+		case !z.suspect:
+		case !asked.Before(z.seen.Until):
+			z.suspect = false // its pause is over anyway
+		case asked.After(z.opened):
 			z.recover()
+		default:
+			m.suspects = true
 		}
 	}
 }
 
 // see remembers the state of a list.
-func (m *memory) see(z *zoneMemory, s HealthState, addr netip.Addr, now time.Time) Health {
+func (m *memory) see(z *zoneMemory, s HealthState, now time.Time) Health {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	z.seen.State, z.seen.At, z.addr = s, now, addr
+	z.seen.State, z.seen.At = s, now
 	return z.seen
-}
-
-// rewrites reports whether lists of several operators answer with that address: then
-// it is the resolver that invents it.
-func (m *memory) rewrites(addr netip.Addr) bool {
-	return m.owners(func(z *zoneMemory) bool { return z.seen.State == Parked && z.addr == addr }) > 1
-}
-
-// filters reports whether several operators' lists lack their test entries and none
-// shows its own: then it is the resolver that withholds them, as resolvers do that
-// guard against DNS rebinding.
-func (m *memory) filters() bool {
-	return m.owners(func(z *zoneMemory) bool { return z.seen.State == Emptied || z.seen.State == Closed }) > 1 &&
-		m.owners(func(z *zoneMemory) bool { return z.seen.State == Proven }) == 0
-}
-
-func (m *memory) owners(is func(*zoneMemory) bool) int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	owners := map[string]bool{}
-	for _, z := range m.zones {
-		if is(z) {
-			owners[z.owner] = true
-		}
-	}
-	return len(owners)
-}
-
-func (l *List) owner() string {
-	if l.Operator != "" {
-		return l.Operator
-	}
-	return l.Zone
 }
 
 // begin returns the probe of a test entry, and whether the caller has to make it.

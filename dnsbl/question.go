@@ -20,6 +20,7 @@ type question struct {
 	labels string // the labels of an address before a zone
 	res    Result
 	held   bool // the result may be the resolver's fault
+	inside bool // the resolver gave an answer within 127/8
 
 	started bool // it has been asked at all
 }
@@ -37,7 +38,7 @@ type access struct {
 func (q *question) about(j job) {
 	t := j.round.target
 	q.access = access{list: j.list, kind: t.Kind()}
-	q.labels, q.held = j.round.labels, false
+	q.labels, q.held, q.inside = j.round.labels, false, false
 	q.res = Result{List: j.list, Target: t, Action: j.list.Action, order: order{j.round.number, j.number}}
 }
 
@@ -75,6 +76,7 @@ func (q *question) ask(ctx context.Context) {
 	res.Answer = q.put(ctx, q.access, name, resolve.A)
 	res.Health = q.memory.note(q.seen, res.Answer, now, q.checker.now)
 	res.Status, res.Codes, res.Why = l.Interpret(res.Answer)
+	q.inside = res.Answer.Status == resolve.OK && res.Status != Dead
 	switch res.Status {
 	case NotListed:
 		q.trustAbsence(ctx, present)
@@ -84,7 +86,7 @@ func (q *question) ask(ctx context.Context) {
 		q.see(Refuses)
 		res.Reason = q.reason(ctx, q.access, name)
 	case Dead:
-		q.park(res.Answer)
+		q.park()
 	}
 }
 
@@ -116,12 +118,12 @@ func (r *run) put(ctx context.Context, a access, name string, t resolve.Type) re
 }
 
 func (q *question) see(s HealthState) {
-	q.res.Health = q.memory.see(q.seen, s, netip.Addr{}, q.checker.now())
+	q.res.Health = q.memory.see(q.seen, s, q.checker.now())
 }
 
 // park remembers a list that answers outside 127/8.
-func (q *question) park(a resolve.Answer) {
-	q.res.Health = q.memory.see(q.seen, Parked, a.Addrs()[0], q.checker.now())
+func (q *question) park() {
+	q.see(Parked)
 	q.held = true
 }
 
@@ -210,6 +212,7 @@ func (q *question) trustAbsence(ctx context.Context, p *probe) {
 	switch {
 	case p.status == Listed, p.status == Unknown && p.answer.Status == resolve.OK:
 		// Some lists answer with a code of their own for the test.
+		q.inside = true
 		if res.Health.State != Proven || q.checker.now().Sub(res.Health.At) >= presentFor {
 			q.see(Proven)
 		}
@@ -218,7 +221,7 @@ func (q *question) trustAbsence(ctx context.Context, p *probe) {
 		q.missing(p)
 	case p.status == Dead:
 		res.Status, res.Why = Dead, p.why
-		q.park(p.answer)
+		q.park()
 	case p.status == Refused:
 		res.Status, res.Why = Refused, p.why
 		q.see(Refuses)
@@ -299,7 +302,7 @@ func (q *question) doubt(ctx context.Context, p *probe) {
 			q.see(Refuses)
 		case Dead:
 			res.Status, res.Why = Dead, p.why
-			q.park(probe)
+			q.park()
 		default:
 			res.Status = Dead
 			res.Why = "it also lists " + entry + ", which no list may: it lists everything"

@@ -156,7 +156,7 @@ func (res *Result) resolverFinding() finding.Finding {
 	}
 	if res.Health.State == Rewritten {
 		f.Code, f.Source = "resolver.invents-answers", "RFC 8020, section 2"
-		f.Fact = fmt.Sprintf("%s answers %s for names that do not exist.", name, res.invented)
+		f.Fact = fmt.Sprintf("%s answers %s for names that do not exist.", name, res.foreign())
 		return f
 	}
 	f.Code, f.Source = "resolver.withholds-answers", "RFC 5782, section 5"

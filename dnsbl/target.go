@@ -47,14 +47,18 @@ type Target struct {
 // taken as IPv4.
 func IP(addr netip.Addr) Target { return Target{ip: addr.Unmap().WithZone("")} }
 
-// Domain returns the target of a domain or host name. The error says that DNS
-// cannot hold the name.
+// Domain returns the target of a domain or host name. The error says that it is none:
+// that DNS cannot hold it, or that it has octets that no host name has.
 func Domain(name string) (Target, error) {
 	canonical, err := resolve.Name(name)
-	if err != nil || canonical == "." {
+	if err != nil || canonical == "." || strings.ContainsFunc(canonical, notOfHost) {
 		return Target{}, fmt.Errorf("dnsbl: %q is no domain", name)
 	}
 	return Target{domain: canonical}, nil
+}
+
+func notOfHost(r rune) bool {
+	return !('a' <= r && r <= 'z' || '0' <= r && r <= '9' || r == '-' || r == '_' || r == '.')
 }
 
 // As returns the target found in that place of a mail: only lists that are meant for
@@ -85,13 +89,12 @@ func ParseTarget(s string) (Target, error) {
 	if addr, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
 		return IP(addr), nil
 	}
-	if !strings.Contains(s, ".") || strings.ContainsAny(s, " /@:") {
+	t, err := Domain(s)
+	last := t.domain[strings.LastIndexByte(t.domain, '.')+1:]
+	if err != nil || last == t.domain || '0' <= last[0] && last[0] <= '9' {
 		return Target{}, fmt.Errorf("dnsbl: %q is neither an address nor a domain", s)
 	}
-	if last := s[strings.LastIndexByte(strings.TrimSuffix(s, "."), '.')+1:]; last != "" && last[0] >= '0' && last[0] <= '9' {
-		return Target{}, fmt.Errorf("dnsbl: %q is neither an address nor a domain", s)
-	}
-	return Domain(s)
+	return t, nil
 }
 
 // String returns the address or the domain.

@@ -18,6 +18,9 @@ var ErrName = errors.New("resolve: the name does not fit DNS")
 const (
 	maxName  = 253
 	maxLabel = 63
+	// maxUnicode bounds what is given to IDNA, whose cost grows with the square of a
+	// label: no longer name has an A-label form that fits.
+	maxUnicode = 4 * maxName
 )
 
 var lookupProfile = idna.New(idna.MapForLookup(), idna.StrictDomainName(false), idna.Transitional(false))
@@ -33,6 +36,9 @@ func Name(name string) (string, error) {
 	name = strings.TrimSuffix(name, ".")
 	if name == "" {
 		return ".", nil
+	}
+	if len(name) > maxUnicode {
+		return "", ErrName
 	}
 	if !isASCII(name) {
 		mapped, err := lookupProfile.ToASCII(name)

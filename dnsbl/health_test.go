@@ -1,0 +1,481 @@
+package dnsbl
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rebound-mail/rebound/resolve"
+	"github.com/rebound-mail/rebound/resolve/resolvetest"
+)
+
+var target = IP(netip.MustParseAddr("198.51.100.25"))
+
+// A clock stands until it is moved.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func newClock() *clock { return &clock{now: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)} }
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) add(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// A resolverFunc is a resolver.
+type resolverFunc func(ctx context.Context, name string, t resolve.Type) resolve.Answer
+
+func (f resolverFunc) Resolve(ctx context.Context, name string, t resolve.Type) resolve.Answer {
+	return f(ctx, name, t)
+}
+
+func only(t *testing.T, c *Checker, targets ...Target) Result {
+	t.Helper()
+	results := slices.Collect(c.Check(t.Context(), targets...))
+	if len(results) != 1 {
+		t.Fatalf("%d results, want one", len(results))
+	}
+	return results[0]
+}
+
+func TestTestEntriesAreRemembered(t *testing.T) {
+	now := newClock()
+	zone := resolvetest.New(t, sick)
+	c := &Checker{Resolver: zone, Catalogue: Own("hit.test", "well.test"), Now: now.Now}
+	tests := func() string {
+		zone.Forget()
+		for range c.Check(t.Context(), target) {
+		}
+		var asked []string
+		for _, q := range zone.Asked() {
+			if strings.HasPrefix(q, "1.0.0.127") || strings.HasPrefix(q, "2.0.0.127") {
+				asked = append(asked, q[:len("1.0.0.127.hit")])
+			}
+		}
+		return strings.Join(asked, " ")
+	}
+	const positive, negative = "2.0.0.127.hit 2.0.0.127.wel", "1.0.0.127.hit"
+	for _, step := range []struct {
+		after time.Duration
+		want  string
+	}{
+		{0, negative + " " + positive},
+		{time.Hour, ""},
+		{3*time.Hour + time.Minute, negative},
+		{20 * time.Hour, negative + " " + positive},
+	} {
+		now.add(step.after)
+		if got := tests(); got != step.want {
+			t.Errorf("%v later: test entries asked %q, want %q", step.after, got, step.want)
+		}
+	}
+}
+
+func TestDeadListsAreToldApart(t *testing.T) {
+	zone := resolvetest.New(t, sick+`
+other.emptied.test. TXT "the zone is there"
+`)
+	want := map[string]HealthState{
+		"well.test": Proven, "world.test": ListsWorld, "parked.test": Parked, "emptied.test": Emptied, "closed-zone.test": Closed,
+		"closed.test": Refuses, "refuses.test": ListsWorld, "mute.test": Silent, "ill.test": Failing, "shut.test": Failing, "hit.test": Unseen,
+	}
+	var zones []string
+	for z := range want {
+		zones = append(zones, z)
+	}
+	for _, res := range checked(t, zone, Own(zones...), target) {
+		if got := res.Health.State; got != want[res.List.Zone] {
+			t.Errorf("%s: seen %q (%s, %s), want %q", res.List.Zone, got, res.Status, res.Why, want[res.List.Zone])
+		}
+	}
+}
+
+// mute answers only where loud says so; a question left without an answer was sent
+// three times.
+func mute(asked *[]string, mu *sync.Mutex, loud func(name string) bool) resolve.Resolver {
+	return resolverFunc(func(_ context.Context, name string, t resolve.Type) resolve.Answer {
+		mu.Lock()
+		defer mu.Unlock()
+		*asked = append(*asked, name)
+		if loud(name) {
+			if strings.HasPrefix(name, "2.0.0.127.") {
+				return resolve.Answer{Name: name, Type: t, Status: resolve.OK, TTL: time.Minute, Records: []resolve.Record{{Name: name, Type: resolve.A, Addr: netip.MustParseAddr("127.0.0.2")}}}
+			}
+			return resolve.Answer{Name: name, Type: t, Status: resolve.NXDomain, TTL: time.Minute}
+		}
+		return resolve.Answer{Name: name, Type: t, Status: resolve.Timeout, Tries: 3}
+	})
+}
+
+func TestBreaker(t *testing.T) {
+	var (
+		asked []string
+		mu    sync.Mutex
+		well  bool
+	)
+	now := newClock()
+	c := &Checker{Now: now.Now, Catalogue: Own("mute.test", "loud.test"), Resolver: mute(&asked, &mu, func(name string) bool {
+		return strings.HasSuffix(name, "loud.test") || well
+	})}
+	ask := func() (Result, int) {
+		t.Helper()
+		asked = nil
+		results := inOrder(slices.Collect(c.Check(t.Context(), target)))
+		n := 0
+		for _, name := range asked {
+			if name == "25.100.51.198.mute.test" {
+				n++
+			}
+		}
+		return results[0], n
+	}
+	if res, n := ask(); res.Status != Unknown || n != 1 || res.Health.State != Silent || !res.Health.Until.Equal(now.Now().Add(time.Minute)) {
+		t.Fatalf("first: %s, asked %d times, %+v; want silent for a minute", res.Status, n, res.Health)
+	}
+	if res, n := ask(); res.Status != Unknown || n != 0 || !strings.Contains(res.Why, "12:01:00 UTC") {
+		t.Errorf("second: %s (%s), asked %d times; want Unknown at once", res.Status, res.Why, n)
+	}
+	// The pauses double, up to an hour; after each, one question tries.
+	for _, pause := range []time.Duration{2, 4, 8, 16, 32, 60, 60} {
+		now.add(c.memory.zones["mute.test"].seen.Until.Sub(now.Now()))
+		if res, n := ask(); n != 1 || res.Health.Until.Sub(now.Now()) != pause*time.Minute {
+			t.Errorf("asked %d times, then a pause of %v, want %v", n, res.Health.Until.Sub(now.Now()), pause*time.Minute)
+		}
+	}
+	well = true
+	now.add(time.Hour)
+	if res, n := ask(); n != 1 || res.Status != NotListed {
+		t.Errorf("well again: %s (%s)", res.Status, res.Why)
+	}
+	well = false
+	if res, n := ask(); n != 1 || res.Health.Until.Sub(now.Now()) != time.Minute {
+		t.Errorf("ill again: asked %d times, %+v; want the first pause", n, res.Health)
+	}
+}
+
+// A silence of all lists is the resolver's: the lists are asked again as soon as any
+// answers.
+func TestBreakerAfterTheResolversSilence(t *testing.T) {
+	var (
+		asked []string
+		mu    sync.Mutex
+		up    bool
+	)
+	now := newClock()
+	c := &Checker{Now: now.Now, Catalogue: Own("a.test"), Resolver: mute(&asked, &mu, func(string) bool { return up })}
+	if res := only(t, c, target); res.Status != Unknown || res.Health.State != Silent {
+		t.Fatalf("%s %+v", res.Status, res.Health)
+	}
+	up = true
+	now.add(time.Second)
+	c.Catalogue = Own("b.test")
+	if res := only(t, c, target); res.Status != NotListed {
+		t.Fatalf("another list: %s (%s)", res.Status, res.Why)
+	}
+	c.Catalogue = Own("a.test")
+	if res := only(t, c, target); res.Status != NotListed {
+		t.Errorf("%s (%s), want an answer: the resolver was silent, not the list", res.Status, res.Why)
+	}
+}
+
+// Beside a list that answers, one question tries a silent list, and only one.
+func TestOneTrialAtATime(t *testing.T) {
+	var (
+		asked []string
+		mu    sync.Mutex
+	)
+	now := newClock()
+	c := &Checker{Now: now.Now, Catalogue: Own("mute.test"), Concurrency: 1, Resolver: mute(&asked, &mu, func(string) bool { return false })}
+	only(t, c, target)
+	now.add(time.Minute)
+	asked = nil
+	for res := range c.CheckAll(t.Context(), Prefix(netip.MustParsePrefix("198.51.100.0/28"))) {
+		if res.Status != Unknown {
+			t.Errorf("%s: %s", res.Target, res.Status)
+		}
+	}
+	if n := len(slices.DeleteFunc(asked, func(name string) bool { return strings.HasPrefix(name, "2.0.0.127") })); n != 1 {
+		t.Errorf("%d questions after the pause, want one", n)
+	}
+}
+
+func TestResolverThatRewrites(t *testing.T) {
+	zone := resolvetest.New(t, "2.0.0.127.a.test. A 127.0.0.2\n2.0.0.127.b.test. A 127.0.0.2\n*.a.test. A 203.0.113.80\n*.b.test. A 203.0.113.80\n*.parked.test. A 203.0.113.99\n")
+	r := resolverFunc(func(ctx context.Context, name string, t resolve.Type) resolve.Answer {
+		a := zone.Resolve(ctx, name, t)
+		a.Server = "192.0.2.53:53"
+		return a
+	})
+	report := (&Checker{Resolver: r, Catalogue: Own("a.test", "b.test", "parked.test")}).Report(t.Context(), target)
+	for _, res := range report.Results {
+		want, state := Unknown, Rewritten
+		if res.List.Zone == "parked.test" {
+			want, state = Dead, Parked
+		}
+		if res.Status != want || res.Health.State != state {
+			t.Errorf("%s: %s, %s (%s), want %s, %s", res.List.Zone, res.Status, res.Health.State, res.Why, want, state)
+		}
+	}
+	var told []string
+	for _, f := range report.Findings() {
+		if f.Code == "resolver.invents-answers" {
+			told = append(told, f.Fact)
+		}
+	}
+	if len(told) != 1 || !strings.Contains(told[0], "192.0.2.53:53") || !strings.Contains(told[0], "203.0.113.80") {
+		t.Errorf("findings about the resolver: %q, want one that names it and the address", told)
+	}
+}
+
+// A resolver that guards against rebinding takes 127.0.0.x out of every answer: no
+// list was emptied, and nothing is known.
+func TestResolverThatFilters(t *testing.T) {
+	r := resolverFunc(func(_ context.Context, name string, t resolve.Type) resolve.Answer {
+		return resolve.Answer{Name: name, Type: t, Status: resolve.NoData, TTL: time.Minute, Server: "192.0.2.53:53"}
+	})
+	report := (&Checker{Resolver: r, Catalogue: Default().Select(WithID("spamhaus-zen", "spamcop", "psbl"))}).Report(t.Context(), target)
+	for _, res := range report.Results {
+		if res.Status != Unknown || res.Health.State != Filtered {
+			t.Errorf("%s: %s (%s), want unknown because of the resolver", res.List.ID, res.Status, res.Why)
+		}
+	}
+	if f := report.Findings(); len(f) != 1 || f[0].Code != "resolver.withholds-answers" || !strings.Contains(f[0].Fact, "192.0.2.53:53") {
+		t.Errorf("findings %+v, want one about the resolver", f)
+	}
+	if got := report.Tally().String(); got != "listed on 0, clean on 0, 3 gave no answer" {
+		t.Errorf("tally %q", got)
+	}
+}
+
+// Through a public resolver Spamhaus may say NXDOMAIN to everything, its test entry
+// too; that is a refusal and no emptied list. Barracuda's silence is one of its own.
+func TestSilentRefusals(t *testing.T) {
+	const proven = "2.0.0.127.psbl.surriel.com. A 127.0.0.2\n"
+	for _, tt := range []struct {
+		list, server, zone string
+		want               Status
+	}{
+		{"spamhaus-zen", "8.8.8.8:53", "", Refused},
+		{"spamhaus-zen", "192.0.2.53:53", "", Dead},
+		{"spamhaus-zen", "[2606:4700:4700::1111]:53", "", Refused},
+		{"barracuda", "192.0.2.53:53", "", Refused},
+		{"barracuda", "192.0.2.53:53", "2.0.0.127.b.barracudacentral.org. A 127.0.0.2\n", NotListed},
+		{"spamcop", "8.8.8.8:53", "", Dead},
+	} {
+		zone := resolvetest.New(t, proven+tt.zone)
+		c := &Checker{Catalogue: Default().Select(WithID(tt.list, "psbl")), Resolver: resolverFunc(func(ctx context.Context, name string, t resolve.Type) resolve.Answer {
+			a := zone.Resolve(ctx, name, t)
+			a.Server = tt.server
+			return a
+		})}
+		for res := range c.Check(t.Context(), target) {
+			if res.List.ID == tt.list && res.Status != tt.want {
+				t.Errorf("%s through %s: %s (%s), want %s", tt.list, tt.server, res.Status, res.Why, tt.want)
+			}
+		}
+	}
+}
+
+// A list of the caller's that has the IPv4 test entry alone may not list other things
+// at all.
+func TestOwnListWithoutTheKindsTestEntry(t *testing.T) {
+	zone := resolvetest.New(t, "2.0.0.127.v4.test. A 127.0.0.2\ntest.all.test. A 127.0.0.2\n2.0.0.127.all.test. A 127.0.0.2\n")
+	domain, _ := Domain("shop.example")
+	results := checked(t, zone, Own("v4.test", "all.test"), domain)
+	if results[0].Status != Unknown || !strings.Contains(results[0].Why, "whether it lists them at all") {
+		t.Errorf("a list of addresses asked about a domain: %s (%s), want unknown", results[0].Status, results[0].Why)
+	}
+	if results[1].Status != NotListed {
+		t.Errorf("a list of both: %s (%s), want not listed", results[1].Status, results[1].Why)
+	}
+}
+
+const limited = `
+id: slow
+zone: slow.test
+name: Slow
+operator: Slow Lists
+kinds: ipv4
+action: block
+status: alive
+weight: low
+rate: 4/1s
+source: a test
+
+id: slow-too
+zone: slow-too.test
+name: Slow too
+operator: Slow Lists
+kinds: ipv4
+action: block
+status: alive
+weight: low
+rate: 4/1s
+source: a test
+`
+
+func TestOperatorsLimits(t *testing.T) {
+	lists, err := Parse(strings.NewReader(limited))
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := newClock()
+	zone := resolvetest.New(t, "other.test. A 192.0.2.1\n")
+	c := &Checker{Resolver: zone, Catalogue: lists, Now: now.Now}
+	count := func() (clean, limits int) {
+		for res := range c.CheckAll(t.Context(), Prefix(netip.MustParsePrefix("198.51.100.0/29"))) {
+			switch {
+			case res.Status == NotListed:
+				clean++
+			case res.Status == Unknown && strings.Contains(res.Why, "4 questions in 1s"):
+				limits++
+			default:
+				t.Errorf("%s: %s (%s)", res.Target, res.Status, res.Why)
+			}
+		}
+		return clean, limits
+	}
+	// The lists of one operator share its limit.
+	if clean, limits := count(); clean != 4 || limits != 12 {
+		t.Errorf("%d answers and %d over the limit, want 4 and 12", clean, limits)
+	}
+	now.add(500 * time.Millisecond)
+	if clean, limits := count(); clean != 2 || limits != 14 {
+		t.Errorf("after half a second %d answers and %d over the limit, want 2 and 14", clean, limits)
+	}
+}
+
+func TestPatienceWaitsForALimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lists, err := Parse(strings.NewReader(limited))
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		c := &Checker{Resolver: resolvetest.New(t, "other.test. A 192.0.2.1\n"), Catalogue: lists, Patience: time.Minute}
+		for res := range c.CheckAll(t.Context(), Prefix(netip.MustParsePrefix("198.51.100.0/29"))) {
+			if res.Status != NotListed {
+				t.Errorf("%s: %s (%s)", res.Target, res.Status, res.Why)
+			}
+		}
+		if took := time.Since(start); took != 3*time.Second {
+			t.Errorf("16 questions at 4 a second, 4 of them at once, took %v; want 3 s", took)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		unknown := 0
+		for res := range c.CheckAll(ctx, Prefix(netip.MustParsePrefix("198.51.100.0/28"))) {
+			if res.Status == Unknown && res.Why == "there was no time left" {
+				unknown++
+			}
+		}
+		if unknown == 0 {
+			t.Error("a wait outlives its context")
+		}
+	})
+}
+
+// Questions about a network go from list to list.
+func TestNetworksAreInterleaved(t *testing.T) {
+	var asked []string
+	c := &Checker{Concurrency: 1, Catalogue: Own("a.test", "b.test", "c.test"), Resolver: resolverFunc(func(_ context.Context, name string, t resolve.Type) resolve.Answer {
+		if !strings.HasPrefix(name, "2.0.0.127") {
+			asked = append(asked, name)
+		}
+		return resolve.Answer{Name: name, Type: t, Status: resolve.ServFail}
+	})}
+	for range c.CheckAll(t.Context(), Prefix(netip.MustParsePrefix("198.51.100.6/31"))) {
+	}
+	want := "[6.100.51.198.a.test 6.100.51.198.b.test 6.100.51.198.c.test 7.100.51.198.a.test 7.100.51.198.b.test 7.100.51.198.c.test]"
+	if got := fmt.Sprint(asked); got != want {
+		t.Errorf("asked %s, want %s", got, want)
+	}
+}
+
+// A caller who stops leaves no goroutine behind, and takes no target more.
+func TestStopping(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		taken := 0
+		endless := func(yield func(Target) bool) {
+			for {
+				if taken++; !yield(target) {
+					return
+				}
+			}
+		}
+		c := &Checker{Catalogue: Own("a.test", "b.test"), Concurrency: 4, Resolver: resolverFunc(func(ctx context.Context, name string, t resolve.Type) resolve.Answer {
+			select {
+			case <-ctx.Done():
+				return resolve.Answer{Name: name, Type: t, Status: resolve.Canceled}
+			case <-time.After(time.Second):
+				return resolve.Answer{Name: name, Type: t, Status: resolve.ServFail}
+			}
+		})}
+		n := 0
+		for range c.CheckAll(t.Context(), endless) {
+			if n++; n == 10 {
+				break
+			}
+		}
+		if n != 10 || taken > 40 {
+			t.Errorf("%d results and %d targets taken after 10 were wanted", n, taken)
+		}
+	})
+}
+
+func TestLists(t *testing.T) {
+	c := &Checker{}
+	if got := len(c.Lists(target)); got != len(slices.Collect(c.Check(t.Context()))) && got < 8 {
+		t.Errorf("%d lists are asked by default about an address", got)
+	}
+	for _, l := range c.Lists(target) {
+		if l.Kinds&IPv4 == 0 || l.For != 0 {
+			t.Errorf("%s is asked about an address that sends mail", l.ID)
+		}
+	}
+}
+
+func TestRoles(t *testing.T) {
+	ids := func(target Target) []string {
+		var list []string
+		for _, l := range (&Checker{}).Lists(target) {
+			list = append(list, l.ID)
+		}
+		return list
+	}
+	domain, _ := Domain("shop.example")
+	for _, tt := range []struct {
+		target Target
+		list   string
+		want   bool
+	}{
+		{domain, "uribl-multi", true},
+		{domain.As(Link), "uribl-multi", true},
+		{domain.As(Link), "spamhaus-dbl", true},
+		{domain.As(HELO), "uribl-multi", false},
+		{domain.As(HELO | Link), "uribl-multi", true},
+		{domain.As(HELO), "spamhaus-dbl", true},
+		{target, "surbl-multi", false}, // lists hosts of links, no servers
+		{target.As(Link), "surbl-multi", true},
+		{target, "spamhaus-zen", true},
+	} {
+		if got := slices.Contains(ids(tt.target), tt.list); got != tt.want {
+			t.Errorf("%s as %q is asked of %s: %v, want %v", tt.target, tt.target.Role(), tt.list, got, tt.want)
+		}
+	}
+}

@@ -209,6 +209,118 @@ func TestDNSBL(t *testing.T) {
 	}
 }
 
+// ownZone holds two lists of the caller's and some addresses of 198.51.100.16/28.
+const ownZone = "2.0.0.127.bl.one.test. A 127.0.0.2\n2.0.0.127.bl.two.test. A 127.0.0.2\n" +
+	"17.100.51.198.bl.one.test. A 127.0.0.9\n18.100.51.198.bl.one.test. A 127.0.0.9\n18.100.51.198.bl.two.test. A 127.0.0.2\n" +
+	"18.100.51.198.bl.two.test. TXT \"\\027[31mlook at https://two.test/\"\n;! 20.100.51.198.bl.two.test ANY SERVFAIL\n"
+
+func TestDNSBLNetwork(t *testing.T) {
+	zone, lists := file(t, "own.zone", ownZone), file(t, "lists", "bl.one.test\nbl.two.test\n")
+	out, errOut, status := command(t, "198.51.100.18 # from a pipe\n", "dnsbl", "-zone", zone, "-lists", lists, "198.51.100.16/28", "-")
+	if status != exitDone || errOut != "" {
+		t.Fatalf("status %d, %q", status, errOut)
+	}
+	for _, want := range []string{
+		"198.51.100.17: listed on 1, clean on 1\n", "198.51.100.18: listed on 2, clean on 0\n", "127.0.0.2 listed; it says: [31mlook at https://two.test/\n",
+		"17 targets, 2 of them on block lists\n", "no usable answer about 1 of them from bl.two.test: the resolver answered SERVFAIL\n",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	if strings.Contains(out, "198.51.100.19") || strings.ContainsRune(out, 0x1b) {
+		t.Errorf("it tells of an address that is on no list, or writes a control character:\n%s", out)
+	}
+	out, _, status = command(t, "", "dnsbl", "-zone", zone, "-lists", lists, "-json", "198.51.100.16/28")
+	if lines := strings.Count(out, "\n"); status != exitDone || lines != 32 {
+		t.Errorf("status %d, %d lines of JSON, want one for each of 16 addresses and 2 lists", status, lines)
+	}
+	if first, _, _ := strings.Cut(out, "\n"); !strings.Contains(first, `"target":"198.51.100.16","list":"bl.one.test"`) {
+		t.Errorf("the first line is %s", first)
+	}
+}
+
+func TestDNSBLOwnStanzas(t *testing.T) {
+	lists := file(t, "lists", "# ours\n\nid: ours\nzone: bl.one.test\nname: Our list\nkinds: ipv4\naction: block\nstatus: alive\nweight: high\ncode: 127.0.0.9 [spam] seen by our traps\nremoval: https://one.test/remove\nsource: us\n")
+	out, _, status := command(t, "", "dnsbl", "-zone", file(t, "zone", ownZone), "-lists", lists, "198.51.100.17")
+	if status != exitDone || !strings.Contains(out, "high  LISTED  bl.one.test  127.0.0.9 seen by our traps") || !strings.Contains(out, "https://one.test/remove") {
+		t.Errorf("status %d\n%s", status, out)
+	}
+}
+
+func TestDNSBLKeys(t *testing.T) {
+	const key = "s3cr3tkeyofacustomer"
+	zone := file(t, "zone", "2.0.0.127."+key+".zen.dq.spamhaus.net. A 127.0.0.2\n25.100.51.198."+key+".zen.dq.spamhaus.net. A 127.0.0.11\n25.100.51.198."+key+".zen.dq.spamhaus.net. TXT \"asked with "+key+"\"\n")
+	keys, rec := file(t, "keys", "# mine\nspamhaus-dqs "+key+"\n"), file(t, "rec", "")
+	all := ""
+	for _, args := range [][]string{{"-json"}, {"-all"}, {"-catalogue"}, {"-record", rec}, {"-zone", rec}} {
+		if args[0] != "-zone" {
+			args = append(args, "-zone", zone)
+		}
+		out, errOut, status := command(t, "", append(append([]string{"dnsbl", "-keys", keys}, args...), "198.51.100.25")...)
+		if status != exitDone || args[0] != "-catalogue" && !strings.Contains(out, "127.0.0.11") {
+			t.Errorf("%v: status %d, %s\n%s", args, status, errOut, out)
+		}
+		all += out + errOut
+	}
+	raw, err := os.ReadFile(rec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, errOut, status := command(t, "", "dnsbl", "-keys", file(t, "bad", "spamhaus-dqs "+key+" "+key+"\n"), "198.51.100.25")
+	if status != exitNothing {
+		t.Errorf("bad keys: status %d", status)
+	}
+	if all += string(raw) + errOut; strings.Contains(strings.ToLower(all), key) || !strings.Contains(string(raw), "{key}") {
+		t.Errorf("the key is shown:\n%s", all)
+	}
+}
+
+func TestDNSBLCatalogue(t *testing.T) {
+	out, _, status := command(t, "", "dnsbl", "-all", "-catalogue")
+	var lists []struct{ ID, Zone, Status, Weight string }
+	if err := json.Unmarshal([]byte(out), &lists); err != nil || status != exitDone || len(lists) < 150 || lists[0].ID != "spamhaus-zen" || lists[0].Weight != "high" {
+		t.Errorf("status %d, %v, %d lists", status, err, len(lists))
+	}
+}
+
+func TestDNSBLWatch(t *testing.T) {
+	for _, asJSON := range []bool{false, true} {
+		ctx, cancel := context.WithCancel(t.Context())
+		zone, lists := file(t, "own.zone", ownZone+";! *.bl.two.test ANY SERVFAIL\n"), file(t, "lists", "bl.one.test\nbl.two.test\n")
+		args := []string{"rebound", "dnsbl", "-zone", zone, "-lists", lists, "-watch", "1h", "198.51.100.17"}
+		want := "listed   198.51.100.17 on bl.one.test (medium) 127.0.0.9 listed\n"
+		if asJSON {
+			args = append(args[:2:2], append([]string{"-json"}, args[2:]...)...)
+			want = `"change":"listed","result":{"target":"198.51.100.17"`
+		}
+		// The first round ends with the listing; then the user interrupts.
+		out := &interrupter{after: want, interrupt: cancel}
+		var errOut bytes.Buffer
+		if status := run(ctx, args, strings.NewReader(""), out, &errOut); status != exitDone {
+			t.Errorf("status %d, %s", status, errOut.String())
+		}
+		if got := out.String(); !strings.Contains(got, want) || !strings.Contains(got, "ill") {
+			t.Errorf("wrote %q, want %q and the list that is ill", got, want)
+		}
+	}
+}
+
+// An interrupter calls interrupt when a text has been written.
+type interrupter struct {
+	bytes.Buffer
+	after     string
+	interrupt func()
+}
+
+func (w *interrupter) Write(b []byte) (int, error) {
+	n, err := w.Buffer.Write(b)
+	if strings.Contains(w.String(), w.after) {
+		w.interrupt()
+	}
+	return n, err
+}
+
 func TestRedact(t *testing.T) {
 	for _, args := range [][]string{{"diagnose", "-redact"}, {"diagnose", "-redact", "-json"}, {"bounce", "-redact", "-json", "-"}, {"bounce", "-redact", "-"}} {
 		out, _, _ := command(t, string(demoBounce), args...)
@@ -273,6 +385,9 @@ func TestBadInput(t *testing.T) {
 		{[]string{"diagnose", "-colour"}, exitNothing, "colour"},
 		{[]string{"dnsbl"}, exitNothing, "no address, network or domain given"},
 		{[]string{"dnsbl", "-offline", "198.51.100.300"}, exitNothing, "198.51.100.300"},
+		{[]string{"dnsbl", "-offline", "10.0.0.0/8"}, exitNothing, "more than 65536 addresses"},
+		{[]string{"dnsbl", "-offline", "10.0.0.0/24"}, exitNothing, "private network"},
+		{[]string{"dnsbl", "-offline", "-keys", empty + ".none", "198.51.100.3"}, exitNothing, "no such file"},
 		{[]string{"dnsbl", "-offline", "-lists", empty, "198.51.100.3"}, exitNothing, "holds no zone"},
 		{[]string{"dnsbl", "-offline", "-lists", missing, "198.51.100.3"}, exitNothing, missing},
 	} {

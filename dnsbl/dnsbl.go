@@ -18,10 +18,22 @@
 // [Checker.Report] collects the results, heaviest first, with what to do about
 // each listing; [Checker.Watch] tells what changes.
 //
+// # Lists that are ill
+//
+// Keep one Checker. It remembers for a day that a list holds its own test entry, and
+// for four hours that it does not list the world; it does not ask for a minute, then
+// for longer, what left three tries without an answer; and it keeps the limits that
+// operators state, beyond which a result is Unknown. When several lists look dead in
+// the same way, the resolver is at fault: it invents answers, or withholds those
+// within 127.0.0.0/8. [Report.Findings] tells that once.
+//
+// # What it asks
+//
 // The [Catalogue] works offline: [Catalogue.ByZone] explains a list that a bounce
 // names. What leaves the machine is DNS alone, to the resolver of the caller: the
 // target below the zone of each list asked, the lists' test entries, and the zone
-// itself where its test entry is missing.
+// itself where its test entry is missing. The keys of paid lists ([Keys]) stand in
+// these names and in nothing that the package returns.
 package dnsbl
 
 import (

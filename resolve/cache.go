@@ -30,6 +30,7 @@ type Cache struct {
 	entries map[cacheKey]*list.Element // of *cacheEntry
 	recent  list.List                  // most recently used first
 	flights map[cacheKey]*flight
+	landed  sync.Pool // of *flight that nobody waited for
 }
 
 type cacheKey struct {
@@ -44,7 +45,7 @@ type cacheEntry struct {
 }
 
 type flight struct {
-	done   chan struct{}
+	done   chan struct{} // made by the first who waits for the flight of another
 	answer Answer
 }
 
@@ -67,7 +68,9 @@ func (c *Cache) Resolve(ctx context.Context, name string, t Type) Answer {
 		}
 		f, flying := c.flights[key]
 		if !flying {
-			f = &flight{done: make(chan struct{})}
+			if f, _ = c.landed.Get().(*flight); f == nil {
+				f = &flight{}
+			}
 			if c.flights == nil {
 				c.flights = map[cacheKey]*flight{}
 			}
@@ -75,11 +78,15 @@ func (c *Cache) Resolve(ctx context.Context, name string, t Type) Answer {
 			c.mu.Unlock()
 			return c.fly(ctx, key, f)
 		}
+		if f.done == nil {
+			f.done = make(chan struct{})
+		}
+		done := f.done
 		c.mu.Unlock()
 		select {
 		case <-ctx.Done():
 			return failed(canonical, t, Canceled, context.Cause(ctx))
-		case <-f.done:
+		case <-done:
 		}
 		// The flight ended with its own caller's context: that says nothing to
 		// this one, which asks again.
@@ -91,16 +98,21 @@ func (c *Cache) Resolve(ctx context.Context, name string, t Type) Answer {
 
 // fly asks the question for all who wait for it. The flight ends even if the
 // resolver panics.
-func (c *Cache) fly(ctx context.Context, key cacheKey, f *flight) Answer {
+func (c *Cache) fly(ctx context.Context, key cacheKey, f *flight) (a Answer) {
 	defer func() {
 		c.mu.Lock()
 		delete(c.flights, key)
-		c.store(key, f.answer)
+		c.store(key, a)
+		done := f.done
 		c.mu.Unlock()
-		close(f.done)
+		if done == nil {
+			c.landed.Put(f)
+			return
+		}
+		f.answer = a
+		close(done)
 	}()
-	f.answer = c.Resolver.Resolve(ctx, key.name, key.t)
-	return f.answer
+	return c.Resolver.Resolve(ctx, key.name, key.t)
 }
 
 func (c *Cache) lookup(key cacheKey) (Answer, bool) {
@@ -132,13 +144,16 @@ func (c *Cache) store(key cacheKey, a Answer) {
 	if size <= 0 {
 		size = defaultCacheSize
 	}
-	for c.recent.Len() >= size {
-		oldest := c.recent.Back()
-		delete(c.entries, oldest.Value.(*cacheEntry).key)
-		c.recent.Remove(oldest)
+	entry := cacheEntry{key: key, answer: a, expires: c.now().Add(min(a.TTL, maxTTL))}
+	if c.recent.Len() < size {
+		c.entries[key] = c.recent.PushFront(&entry)
+		return
 	}
-	entry := &cacheEntry{key: key, answer: a, expires: c.now().Add(min(a.TTL, maxTTL))}
-	c.entries[key] = c.recent.PushFront(entry)
+	oldest := c.recent.Back()
+	delete(c.entries, oldest.Value.(*cacheEntry).key)
+	*oldest.Value.(*cacheEntry) = entry
+	c.recent.MoveToFront(oldest)
+	c.entries[key] = oldest
 }
 
 func (c *Cache) now() time.Time {

@@ -40,6 +40,9 @@ func (res *Result) Finding() finding.Finding {
 	case Dead:
 		f.Code, f.Outcome, f.Severity = "dnsbl.dead", finding.NotApplicable, finding.Info
 		f.Fact = fmt.Sprintf("%s says nothing: %s.", name, res.Why)
+		if l.Usable() && !l.own {
+			f.Fact += fmt.Sprintf(" That is as seen now; the catalogue has it as %s.", l.Release())
+		}
 		f.Consequence = "Nobody can be on it or be removed from it."
 	default:
 		f.Code, f.Severity = "dnsbl.unknown", finding.Notice

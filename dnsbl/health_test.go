@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -438,13 +439,40 @@ func TestStopping(t *testing.T) {
 	})
 }
 
-func TestLists(t *testing.T) {
-	c := &Checker{}
-	if got := len(c.Lists(target)); got != len(slices.Collect(c.Check(t.Context()))) && got < 8 {
-		t.Errorf("%d lists are asked by default about an address", got)
+// Targets are taken as they are needed: what is taken and not yet told is bounded by
+// the questions in flight and the results that wait for the caller.
+func TestTargetsAreTakenAsNeeded(t *testing.T) {
+	const n = 5000
+	var taken, most atomic.Int64
+	told := int64(0)
+	targets := func(yield func(Target) bool) {
+		for range n {
+			if taken.Add(1); !yield(target) {
+				return
+			}
+		}
 	}
-	for _, l := range c.Lists(target) {
-		if l.Kinds&IPv4 == 0 || l.For != 0 {
+	c := &Checker{Catalogue: Own("a.test", "b.test"), Concurrency: 8, Resolver: resolverFunc(func(_ context.Context, name string, t resolve.Type) resolve.Answer {
+		return resolve.Answer{Name: name, Type: t, Status: resolve.ServFail}
+	})}
+	for range c.CheckAll(t.Context(), targets) {
+		told++
+		most.Store(max(most.Load(), taken.Load()-told/2))
+	}
+	if told != 2*n || most.Load() > 8+64 {
+		t.Errorf("%d results of %d, up to %d targets taken and not told", told, 2*n, most.Load())
+	}
+}
+
+// An address that sends mail is asked of lists of addresses, and not of those of link
+// hosts.
+func TestListsAskedByDefault(t *testing.T) {
+	lists := new(Checker).Lists(target)
+	if len(lists) < 8 {
+		t.Errorf("%d lists are asked by default about an address", len(lists))
+	}
+	for _, l := range lists {
+		if l.Kinds&IPv4 == 0 || l.For != 0 || l.Weight < Medium || !l.Usable() {
 			t.Errorf("%s is asked about an address that sends mail", l.ID)
 		}
 	}

@@ -22,6 +22,7 @@ func dnsFlags() []cli.Flag {
 		&cli.StringFlag{Name: "zone", Usage: "answer DNS from `FILE`, a zone file or a recording; ask no network"},
 		&cli.BoolFlag{Name: "offline", Usage: "ask nothing at all"},
 		&cli.StringFlag{Name: "record", Usage: "write every DNS answer to `FILE`, which -zone replays"},
+		&cli.StringFlag{Name: "keys", Usage: "use the keys of paid block lists in `FILE`: a name (spamhaus-dqs, abusix, spamrats) and a key a line"},
 		&cli.DurationFlag{Name: "timeout", Usage: "give the checks at most `DURATION`", Value: 10 * time.Second},
 	}
 }

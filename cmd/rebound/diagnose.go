@@ -73,6 +73,10 @@ func (a *app) diagnose(ctx context.Context, c *cli.Command) error {
 			return fmt.Errorf("diagnose: -%s is given, and neither a file nor a -reply to diagnose; - reads standard input", flag)
 		}
 	}
+	keys, err := keysFile(c.String("keys"))
+	if err != nil {
+		return err
+	}
 	var source dnsSource
 	if demo {
 		fmt.Fprintln(a.err, "rebound: no input is given: this is the demonstration, on DNS of its own")
@@ -85,7 +89,7 @@ func (a *app) diagnose(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	d := &rebound.Diagnoser{Resolver: source, Now: now, Timeout: c.Duration("timeout"), Progress: a.progress()}
+	d := &rebound.Diagnoser{Resolver: source, Keys: keys, Now: now, Timeout: c.Duration("timeout"), Progress: a.progress()}
 	one := func(name string, cs rebound.Case) error { return a.one(ctx, c, d, name, cs) }
 	switch {
 	case demo:

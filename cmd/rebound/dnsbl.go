@@ -29,12 +29,10 @@ func (a *app) dnsblCommand() *cli.Command {
 			"   rebound dnsbl -all -json shop.example\n" +
 			"   rebound dnsbl -watch 15m 198.51.100.0/28 shop.example\n" +
 			"   rebound dnsbl -keys keys.txt 198.51.100.7\n\n" +
-			"\"-\" reads targets from standard input, one a line. A file of keys has a name and a key a line: spamhaus-dqs, abusix, spamrats. " +
-			"Lists of your own are a zone a line, or stanzas in the form of the catalogue.",
+			"\"-\" reads targets from standard input, one a line. Lists of your own are a zone a line, or stanzas in the form of the catalogue.",
 		Flags: append(append(outputFlags(), dnsFlags()...),
 			&cli.BoolFlag{Name: "all", Usage: "ask every usable list of the catalogue"},
 			&cli.StringFlag{Name: "lists", Usage: "ask the lists in `FILE` in place of the catalogue's"},
-			&cli.StringFlag{Name: "keys", Usage: "use the keys of paid lists in `FILE`"},
 			&cli.DurationFlag{Name: "watch", Usage: "ask again every `DURATION` and write what changes, until interrupted"},
 			&cli.BoolFlag{Name: "catalogue", Usage: "ask nothing; write the lists that would be asked as JSON"}),
 		Action: a.dnsbl,

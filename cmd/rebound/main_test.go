@@ -263,11 +263,21 @@ func TestDNSBLKeys(t *testing.T) {
 		}
 		all += out + errOut
 	}
+	out, errOut, status := command(t, "", "diagnose", "-keys", keys, "-zone", zone, "-record", rec+"2", "-json", "-reply", "554 5.7.1 Client host [198.51.100.25] blocked using zen.spamhaus.org")
+	if status != exitDone || !strings.Contains(out, "25.100.51.198.{key}.zen.dq.spamhaus.net A: 127.0.0.11") {
+		t.Errorf("diagnose: status %d, %s\n%s", status, errOut, out)
+	}
+	all += out + errOut
 	raw, err := os.ReadFile(rec)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, errOut, status := command(t, "", "dnsbl", "-keys", file(t, "bad", "spamhaus-dqs "+key+" "+key+"\n"), "198.51.100.25")
+	raw2, err := os.ReadFile(rec + "2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all += string(raw2)
+	_, errOut, status = command(t, "", "dnsbl", "-keys", file(t, "bad", "spamhaus-dqs "+key+" "+key+"\n"), "198.51.100.25")
 	if status != exitNothing {
 		t.Errorf("bad keys: status %d", status)
 	}

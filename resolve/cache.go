@@ -27,10 +27,8 @@ type Cache struct {
 	Now      func() time.Time // nil means time.Now
 
 	mu      sync.Mutex
-	entries map[cacheKey]*list.Element // of *cacheEntry
-	recent  list.List                  // most recently used first
-	flights map[cacheKey]*flight
-	landed  sync.Pool // of *flight that nobody waited for
+	entries map[cacheKey]*cacheEntry
+	recent  list.List // of the *cacheEntry with an answer, most recently used first
 }
 
 type cacheKey struct {
@@ -38,15 +36,13 @@ type cacheKey struct {
 	t    Type
 }
 
+// A cacheEntry is an answer, or a question in flight.
 type cacheEntry struct {
 	key     cacheKey
 	answer  Answer
 	expires time.Time
-}
-
-type flight struct {
-	done   chan struct{} // made by the first who waits for the flight of another
-	answer Answer
+	place   *list.Element // in recent; nil in flight
+	done    chan struct{} // made by the first who waits for the flight of another
 }
 
 // NewCache returns a cache in front of r.
@@ -62,26 +58,31 @@ func (c *Cache) Resolve(ctx context.Context, name string, t Type) Answer {
 	key := cacheKey{canonical, t}
 	for {
 		c.mu.Lock()
-		if a, ok := c.lookup(key); ok {
-			c.mu.Unlock()
-			return a
-		}
-		f, flying := c.flights[key]
-		if !flying {
-			if f, _ = c.landed.Get().(*flight); f == nil {
-				f = &flight{}
+		e := c.entries[key]
+		if e != nil && e.place != nil {
+			if left := e.expires.Sub(c.now()); left > 0 {
+				c.recent.MoveToFront(e.place)
+				a := e.answer
+				c.mu.Unlock()
+				a.TTL, a.Took, a.Tries = left, 0, 0
+				return a
 			}
-			if c.flights == nil {
-				c.flights = map[cacheKey]*flight{}
+			c.recent.Remove(e.place)
+			e = nil
+		}
+		if e == nil {
+			e = &cacheEntry{key: key}
+			if c.entries == nil {
+				c.entries = map[cacheKey]*cacheEntry{}
 			}
-			c.flights[key] = f
+			c.entries[key] = e
 			c.mu.Unlock()
-			return c.fly(ctx, key, f)
+			return c.fly(ctx, e)
 		}
-		if f.done == nil {
-			f.done = make(chan struct{})
+		if e.done == nil {
+			e.done = make(chan struct{})
 		}
-		done := f.done
+		done := e.done
 		c.mu.Unlock()
 		select {
 		case <-ctx.Done():
@@ -90,70 +91,49 @@ func (c *Cache) Resolve(ctx context.Context, name string, t Type) Answer {
 		}
 		// The flight ended with its own caller's context: that says nothing to
 		// this one, which asks again.
-		if f.answer.Status != Canceled && f.answer.Status != Unset {
-			return f.answer
+		if e.answer.Status != Canceled && e.answer.Status != Unset {
+			return e.answer
 		}
 	}
 }
 
 // fly asks the question for all who wait for it. The flight ends even if the
 // resolver panics.
-func (c *Cache) fly(ctx context.Context, key cacheKey, f *flight) (a Answer) {
+func (c *Cache) fly(ctx context.Context, e *cacheEntry) Answer {
+	var a Answer
 	defer func() {
 		c.mu.Lock()
-		delete(c.flights, key)
-		c.store(key, a)
-		done := f.done
-		c.mu.Unlock()
-		if done == nil {
-			c.landed.Put(f)
-			return
+		defer c.mu.Unlock()
+		e.answer = a // read by others once done is closed, or the entry has its place
+		c.land(e)
+		if e.done != nil {
+			close(e.done)
 		}
-		f.answer = a
-		close(done)
 	}()
-	return c.Resolver.Resolve(ctx, key.name, key.t)
+	a = c.Resolver.Resolve(ctx, e.key.name, e.key.t)
+	return a
 }
 
-func (c *Cache) lookup(key cacheKey) (Answer, bool) {
-	e, ok := c.entries[key]
-	if !ok {
-		return Answer{}, false
-	}
-	entry := e.Value.(*cacheEntry)
-	left := entry.expires.Sub(c.now())
-	if left <= 0 {
-		c.recent.Remove(e)
-		delete(c.entries, key)
-		return Answer{}, false
-	}
-	c.recent.MoveToFront(e)
-	a := entry.answer
-	a.TTL, a.Took, a.Tries = left, 0, 0
-	return a, true
-}
-
-func (c *Cache) store(key cacheKey, a Answer) {
-	if !a.Status.Known() || a.TTL <= 0 {
+// land keeps the answer of a flight, in the place of the one that was used least
+// recently if there is no room, or forgets it.
+func (c *Cache) land(e *cacheEntry) {
+	if !e.answer.Status.Known() || e.answer.TTL <= 0 {
+		delete(c.entries, e.key)
 		return
 	}
-	if c.entries == nil {
-		c.entries = map[cacheKey]*list.Element{}
-	}
+	e.expires = c.now().Add(min(e.answer.TTL, maxTTL))
 	size := c.Size
 	if size <= 0 {
 		size = defaultCacheSize
 	}
-	entry := cacheEntry{key: key, answer: a, expires: c.now().Add(min(a.TTL, maxTTL))}
 	if c.recent.Len() < size {
-		c.entries[key] = c.recent.PushFront(&entry)
+		e.place = c.recent.PushFront(e)
 		return
 	}
-	oldest := c.recent.Back()
-	delete(c.entries, oldest.Value.(*cacheEntry).key)
-	*oldest.Value.(*cacheEntry) = entry
-	c.recent.MoveToFront(oldest)
-	c.entries[key] = oldest
+	e.place = c.recent.Back()
+	delete(c.entries, e.place.Value.(*cacheEntry).key)
+	e.place.Value = e
+	c.recent.MoveToFront(e.place)
 }
 
 func (c *Cache) now() time.Time {

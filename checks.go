@@ -272,7 +272,7 @@ func summarise(results []dnsbl.Result) (finding.Outcome, string, []finding.Findi
 			unknown = append(unknown, name)
 		}
 	}
-	why := fmt.Sprintf("not listed on %d of %d lists", clean, len(results))
+	why := fmt.Sprintf("not listed on %d of %d lists", clean, len(asked.Results))
 	if len(listed) > 0 {
 		why = strings.Join(listed, ", ") + "; " + why
 	}
@@ -283,7 +283,7 @@ func summarise(results []dnsbl.Result) (finding.Outcome, string, []finding.Findi
 	switch {
 	case len(listed) > 0:
 		return finding.Found, why, findings
-	case len(unknown) > 0 || len(results) == 0:
+	case len(unknown) > 0 || clean == 0:
 		return finding.Unknown, why, findings
 	}
 	return finding.Clean, why, findings

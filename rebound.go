@@ -45,7 +45,7 @@ const (
 )
 
 // A Diagnoser finds out. The zero value asks the machine's own resolver with the
-// catalogue that the library carries. It keeps nothing between calls and is safe
+// catalogue that the library carries. It keeps nothing of its own between calls and is safe
 // for concurrent use if its Resolver is.
 type Diagnoser struct {
 	// Resolver answers every DNS question; nil is the machine's own, with a
@@ -55,6 +55,10 @@ type Diagnoser struct {
 	Lists *dnsbl.Catalogue
 	// Keys are the caller's keys for block lists that take one.
 	Keys dnsbl.Keys
+	// ListMemory, if set, is what is remembered of the block lists from one diagnosis
+	// to the next: which are ill, and how much of their limits is left. A program that
+	// diagnoses many bounces sets one.
+	ListMemory *dnsbl.Memory
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 	// Timeout bounds the checks together; zero is 10 s.
@@ -99,7 +103,7 @@ func (d *Diagnoser) Diagnose(ctx context.Context, c Case) (*Diagnosis, error) {
 	}
 	r := d.newRun(c, report)
 	r.state()
-	r.lookUp = &dnsbl.Checker{Resolver: r.resolver, Catalogue: r.asked(), Keys: r.keys, Now: d.Now}
+	r.lookUp = &dnsbl.Checker{Resolver: r.resolver, Catalogue: r.asked(), Keys: r.keys, Now: d.Now, Memory: d.ListMemory}
 	r.gather()
 	r.check(ctx)
 	r.rank()

@@ -365,21 +365,29 @@ func (l *List) setStatus(value string) {
 	l.StatusDetail = rest
 }
 
-// Own returns a catalogue of the caller's own lists, of which no more is known
-// than their zones. Any answer in 127/8 but 127.255.255.x lists, and a zone must
-// hold the test entries of RFC 5782, section 5: without them its silence means
-// nothing.
+// Own returns a catalogue of the caller's own lists, of which no more is known than
+// their zones, and, behind a zone, what they list: "bl.example" or "bl.example ipv4
+// domain". Any answer in 127/8 but 127.255.255.x lists, and a zone must hold the test
+// entries of RFC 5782, section 5: without them its silence means nothing. A server
+// such as rbldnsd shows the IPv6 test entry for a list of IPv4 addresses too; say what
+// the list lists where that matters. A zone that stands twice is one list.
 func Own(zones ...string) *Catalogue {
 	c := &Catalogue{}
-	for _, zone := range zones {
-		zone = strings.Trim(zone, ". \t")
+	for _, line := range zones {
+		zone, words, _ := strings.Cut(strings.Trim(line, ". \t"), " ")
 		if canonical, err := resolve.Name(zone); err == nil {
 			zone = canonical
 		}
-		c.lists = append(c.lists, &List{
-			ID: zone, Zone: zone, Name: zone, Kinds: IPv4 | IPv6 | DomainName, Action: Block, Status: "alive", Weight: Medium,
-			Sources: []string{"the caller"}, own: true,
-		})
+		kinds, err := kindNames.parse(words)
+		if err != nil || kinds == 0 {
+			kinds = IPv4 | IPv6 | DomainName
+		}
+		if c.ByID(zone) == nil && zone != "." {
+			c.lists = append(c.lists, &List{
+				ID: zone, Zone: zone, Name: zone, Kinds: kinds, Action: Block, Status: "alive", Weight: Medium,
+				Sources: []string{"the caller"}, own: true,
+			})
+		}
 	}
 	return c
 }

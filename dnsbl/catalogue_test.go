@@ -163,6 +163,21 @@ func TestSelect(t *testing.T) {
 	}
 }
 
+func TestOwnAndWith(t *testing.T) {
+	own := Own("BL.One.test.", "bl.two.test ipv4 domain", "bl.one.test", "..", "zen.spamhaus.org")
+	var got []string
+	for l := range own.All() {
+		got = append(got, l.Zone+" "+l.Kinds.String())
+	}
+	if want := "bl.one.test ipv4 ipv6 domain, bl.two.test ipv4 domain, zen.spamhaus.org ipv4 ipv6 domain"; strings.Join(got, ", ") != want {
+		t.Errorf("own lists %q, want %q", strings.Join(got, ", "), want)
+	}
+	both := Default().With(own)
+	if n := len(both.lists); n != len(Default().lists)+2 || both.ByZone("bl.two.test") == nil || both.ByZone("zen.spamhaus.org").ID != "spamhaus-zen" {
+		t.Errorf("%d lists together; ZEN is %v", n, both.ByZone("zen.spamhaus.org"))
+	}
+}
+
 func TestParseRefusesWhatIsWrong(t *testing.T) {
 	const good = "id: a\nzone: bl.example\nname: A\nkinds: ipv4\naction: block\nstatus: alive\nweight: low\nsource: s\n"
 	if _, err := Parse(strings.NewReader(good + "code: 127.0.0.2 [spam] listed\nrefusal: 127.0.0.255 no\nkey: optional k\n")); err != nil {

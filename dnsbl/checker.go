@@ -29,15 +29,19 @@ type Checker struct {
 	// Now is the clock by which answers about the lists themselves grow old; nil
 	// is time.Now.
 	Now func() time.Time
-	// Concurrency bounds the lists that one check asks at a time; zero is 256.
+	// Concurrency bounds the lists that one check asks at a time; zero is 256. Beside
+	// the question, a test entry and a reason may be asked for.
 	Concurrency int
-	// Patience is how long a question waits until its operator's limit allows it;
-	// beyond it the result is Unknown. Zero is no wait.
+	// Patience is how long a question waits until its operator's limit allows it, at
+	// most until ctx ends; beyond it the result is Unknown. Zero is no wait.
 	Patience time.Duration
+
+	// Memory is shared with other checkers; nil is one of the checker's own.
+	Memory *Memory
 
 	once   sync.Once
 	system resolve.Resolver
-	memory memory
+	own    Memory
 }
 
 // defaultConcurrency asks every list of the catalogue at once about one target, and
@@ -53,39 +57,56 @@ const defaultConcurrency = 256
 // question, at most once a day, and before a listing counts, the one that must not,
 // at most once in four hours. It asks for the reason of a listing, and of a refusal.
 func (c *Checker) Check(ctx context.Context, targets ...Target) iter.Seq[Result] {
-	return c.CheckAll(ctx, slices.Values(targets))
+	return c.check(ctx, nil, slices.Values(targets))
 }
 
 // CheckAll is [Checker.Check] of targets that are taken as they are needed, so that
 // memory is bounded by Concurrency and not by their number. Questions are ordered
-// by target: those to one list lie as far apart as there are lists.
+// by target: those to one list lie as far apart as there are lists. No target is taken
+// after ctx ended or the caller stopped ranging; a call of targets that blocks then is
+// waited for.
 func (c *Checker) CheckAll(ctx context.Context, targets iter.Seq[Target]) iter.Seq[Result] {
+	return c.check(ctx, ctx.Done(), targets)
+}
+
+// check takes no target after until is closed.
+func (c *Checker) check(ctx context.Context, until <-chan struct{}, targets iter.Seq[Target]) iter.Seq[Result] {
 	return func(yield func(Result) bool) {
 		ctx, cancel := context.WithCancel(ctx)
-		r := &run{checker: c, resolver: c.resolver(), memory: &c.memory, results: make(chan Result, 64)}
+		r := &run{checker: c, resolver: c.resolver(), memory: c.remembered(), results: make(chan Result, 64)}
 		r.free.Store(int32(c.Concurrency))
 		if c.Concurrency <= 0 {
 			r.free.Store(defaultConcurrency)
 		}
 		next, end := iter.Pull(targets)
-		r.jobs = jobs{next: next, lists: c.lists()}
+		r.jobs.next, r.jobs.clock, r.jobs.lists, r.jobs.until = next, c.now, c.lists(), until
 		r.start(ctx)
 		go func() {
 			r.workers.Wait()
+			cancel() // what no result waits for
 			r.others.Wait()
 			end()
 			close(r.results)
 		}()
-		stopped := false
+		defer func() {
+			r.jobs.stopped.Store(true)
+			cancel()
+			for range r.results {
+			}
+		}()
 		for res := range r.results {
-			if !stopped && !yield(res) {
-				stopped = true
-				r.jobs.stop()
-				cancel()
+			if !yield(res) {
+				return
 			}
 		}
-		cancel()
 	}
+}
+
+func (c *Checker) remembered() *Memory {
+	if c.Memory != nil {
+		return c.Memory
+	}
+	return &c.own
 }
 
 func (c *Checker) resolver() resolve.Resolver {
@@ -133,7 +154,7 @@ func (c *Checker) now() time.Time {
 type run struct {
 	checker  *Checker
 	resolver resolve.Resolver
-	memory   *memory
+	memory   *Memory
 	jobs     jobs
 	results  chan Result
 	free     atomic.Int32 // workers that may still be started
@@ -148,9 +169,12 @@ type round struct {
 	number int
 	open   atomic.Int32 // lists that have not been asked
 
-	mu     sync.Mutex
-	held   []Result // until all lists are asked: perhaps the resolver is at fault
-	inside bool     // the resolver gave an answer within 127/8
+	began time.Time
+
+	mu       sync.Mutex
+	held     []Result // perhaps the resolver's fault: until something speaks for it, or all lists are asked
+	inside   bool     // the resolver gave an answer within 127/8: it withholds none
+	nxdomain bool     // the resolver said of a name that it does not exist: it invents none
 }
 
 // A job is one list to be asked about one target.
@@ -163,8 +187,12 @@ type job struct {
 // jobs hands out what is to be asked, by target and then by list. Workers take it
 // themselves: a goroutine that hands it out costs a switch for each.
 type jobs struct {
+	until   <-chan struct{} // no target is taken after it is closed
+	stopped atomic.Bool     // nor after this is set
+
 	mu     sync.Mutex
 	next   func() (Target, bool)
+	clock  func() time.Time
 	lists  []*List
 	round  *round
 	at     int // the next list of round
@@ -182,17 +210,29 @@ func (js *jobs) take() (j job, ok bool) {
 				return job{js.round, l, js.at - 1}, true
 			}
 		}
+		js.round = nil
+		if js.over() {
+			return job{}, false
+		}
 		t, ok := js.next()
 		if !ok {
-			js.round = nil
 			return job{}, false
 		}
 		js.begin(t)
 	}
 }
 
+func (js *jobs) over() bool {
+	select {
+	case <-js.until:
+		return true
+	default:
+		return js.stopped.Load()
+	}
+}
+
 func (js *jobs) begin(t Target) {
-	js.round, js.at = &round{target: t, number: js.rounds}, 0
+	js.round, js.at = &round{target: t, number: js.rounds, began: js.clock()}, 0
 	js.rounds++
 	if t.ip.IsValid() {
 		js.round.labels = resolve.ReverseLabels(t.ip)
@@ -202,13 +242,6 @@ func (js *jobs) begin(t Target) {
 			js.round.open.Add(1)
 		}
 	}
-}
-
-// stop takes no target any more.
-func (js *jobs) stop() {
-	js.mu.Lock()
-	defer js.mu.Unlock()
-	js.next = func() (Target, bool) { return Target{}, false }
 }
 
 // start starts a worker, which starts the next when it has found something to do.
@@ -240,13 +273,8 @@ func (l *List) holdsKind(t Target) bool {
 func (r *run) do(ctx context.Context, q *question, j job) {
 	q.about(j)
 	q.ask(ctx)
-	if q.held || q.inside {
-		j.round.mu.Lock()
-		j.round.inside = j.round.inside || q.inside
-		if q.held {
-			j.round.held = append(j.round.held, q.res)
-		}
-		j.round.mu.Unlock()
+	for _, res := range j.round.take(q) {
+		r.results <- res
 	}
 	if !q.held {
 		r.results <- q.res
@@ -254,8 +282,42 @@ func (r *run) do(ctx context.Context, q *question, j job) {
 	r.done(j.round)
 }
 
-// done counts a list as asked. After the last one the results that were held back
-// are told.
+// take takes note of what a question tells of the resolver, and holds its result back
+// if that may be the resolver's fault. It returns those that are held no longer.
+func (rd *round) take(q *question) (released []Result) {
+	rd.mu.Lock()
+	defer rd.mu.Unlock()
+	inside, nxdomain := q.inside, q.res.Answer.Status == resolve.NXDomain
+	news := inside && !rd.inside || nxdomain && !rd.nxdomain
+	rd.inside, rd.nxdomain = rd.inside || inside, rd.nxdomain || nxdomain
+	if q.held = q.held && !rd.speaksFor(&q.res); q.held {
+		rd.held = append(rd.held, q.res)
+	}
+	if !news {
+		return nil
+	}
+	rd.held = slices.DeleteFunc(rd.held, func(res Result) bool {
+		free := rd.speaksFor(&res)
+		if free {
+			released = append(released, res)
+		}
+		return free
+	})
+	return released
+}
+
+// speaksFor reports whether what the resolver did about other lists shows that a held
+// result is not its fault.
+func (rd *round) speaksFor(res *Result) bool {
+	switch res.Health.State {
+	case Parked, ListsWorld:
+		return rd.nxdomain
+	}
+	return rd.inside
+}
+
+// done counts a list as asked. After the last one the results that are held back
+// still are told.
 func (r *run) done(rd *round) {
 	if rd.open.Add(-1) > 0 {
 		return
@@ -265,6 +327,9 @@ func (r *run) done(rd *round) {
 		faults[i] = rd.resolverFault(&rd.held[i])
 	}
 	for i, fault := range faults {
+		if fault == Unseen && rd.held[i].Status == NotListed && slices.Contains(faults, Filtered) {
+			fault = Filtered // an absence that nothing proves
+		}
 		if fault != Unseen {
 			rd.held[i].blameResolver(fault)
 		}
@@ -272,42 +337,62 @@ func (r *run) done(rd *round) {
 	}
 }
 
-// resolverFault says what the resolver does when a list looks dead and those of other
-// operators look dead in the same way, Unseen where they do not. It goes by the
-// results about one target alone, so that it does not depend on what comes first.
+// resolverFault says what the resolver does when a list looks dead, those of other
+// operators do too, and nothing speaks for it: it withholds the test entries of two, it
+// invents the same address for two or answers of any kind for three. Unseen is no
+// fault. It goes by the results about one target alone, so that it does not depend on
+// what comes first.
 func (rd *round) resolverFault(res *Result) HealthState {
-	owners := map[string]bool{}
+	same, alike := map[string]bool{}, map[string]bool{}
+	invented := res.Health.State == Parked || res.Health.State == ListsWorld
 	for i := range rd.held {
-		if other := &rd.held[i]; other.foreign() == res.foreign() {
-			owners[other.List.owner()] = true
+		other := &rd.held[i]
+		if other.Status == NotListed || invented != (other.Health.State == Parked || other.Health.State == ListsWorld) {
+			continue
+		}
+		alike[other.List.owner()] = true
+		if res.Health.State == Parked && other.foreign() == res.foreign() {
+			same[other.List.owner()] = true
 		}
 	}
-	switch parked := res.Health.State == Parked; {
-	case len(owners) < 2, !parked && rd.inside:
+	switch {
+	case res.Status == NotListed:
 		return Unseen
-	case parked:
+	case invented && (len(same) > 1 || len(alike) > 2):
 		return Rewritten
+	case !invented && len(alike) > 1:
+		return Filtered
 	}
-	return Filtered
+	return Unseen
 }
 
 func (res *Result) blameResolver(fault HealthState) {
 	res.Status, res.Health.State = Unknown, fault
-	res.Why = "the resolver gives none of the lists' test entries: it withholds answers within 127.0.0.0/8, as a guard against DNS rebinding does"
+	res.Why = "the resolver shows none of the lists' test entries: it withholds answers, as a guard against DNS rebinding does with those within 127.0.0.0/8"
 	if fault == Rewritten {
-		res.Why = "the resolver answers " + res.foreign().String() + " for names that do not exist"
+		res.Why = "the resolver answers " + res.invented() + " for names that do not exist"
 	}
 }
 
 // foreign is the address outside 127/8 that a list, or the resolver, answers with.
 func (res *Result) foreign() netip.Addr {
 	for _, a := range append(res.Answer.Addrs(), res.Probe.Addrs()...) {
-		if !listRange.Contains(a) {
+		if isForeign(a) {
 			return a
 		}
 	}
 	return netip.Addr{}
 }
+
+// invented is what the resolver answers with.
+func (res *Result) invented() string {
+	if a := res.foreign(); a.IsValid() {
+		return a.String()
+	}
+	return res.Answer.Addrs()[0].String()
+}
+
+func isForeign(a netip.Addr) bool { return !listRange.Contains(a.Unmap()) }
 
 func (l *List) owner() string {
 	if l.Operator != "" {

@@ -233,7 +233,7 @@ func TestQueryNames(t *testing.T) {
 }
 
 func TestParseTarget(t *testing.T) {
-	for in, want := range map[string]string{"192.0.2.1": "192.0.2.1", "[2001:db8::1]": "2001:db8::1", " Shop.Example ": "shop.example", "::ffff:192.0.2.1": "192.0.2.1"} {
+	for in, want := range map[string]string{"192.0.2.1": "192.0.2.1", "[2001:db8::1]": "2001:db8::1", " Shop.Example ": "shop.example", "[IPv6:2001:db8::2]": "2001:db8::2", "192.0.2.2.": "192.0.2.2", "::ffff:192.0.2.1": "192.0.2.1"} {
 		if got, err := ParseTarget(in); err != nil || got.String() != want {
 			t.Errorf("ParseTarget(%q) = %v, %v, want %s", in, got, err, want)
 		}

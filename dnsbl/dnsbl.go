@@ -99,7 +99,7 @@ type Result struct {
 	Action Action // of this listing, where a code says another than the list
 	Codes  []Code
 	Reason string // the list's own text about the entry, or about its refusal; no control characters
-	Why    string // why the status is unknown, refused or dead
+	Why    string // why the status is unknown, refused or dead; of a listing, what was left out
 	// Confirmed says that the list does not hold the test entry that it must not
 	// hold: it does not list the world. A listing with a documented code counts
 	// without.
@@ -111,7 +111,8 @@ type Result struct {
 	// decided; zero where none was asked.
 	Answer, Probe resolve.Answer
 
-	order order
+	order     order
+	catalogue *Catalogue // of the list, for its parts
 }
 
 // order is the place of a result among those of a check: by target, then by list.
@@ -175,6 +176,9 @@ func (res *Result) Meaning() string {
 
 // MarshalJSON implements [json.Marshaler]: a line of "rebound dnsbl -json".
 func (res Result) MarshalJSON() ([]byte, error) {
+	if res.List == nil {
+		res.List = &List{}
+	}
 	action := res.Action
 	if action == Mixed {
 		action = Info // nothing is listed, so no code says which

@@ -13,7 +13,10 @@ import (
 // good news, and not listed is clean.
 func (res *Result) Finding() finding.Finding {
 	l := res.List
-	f := finding.Finding{Subject: res.Target.String(), Source: l.Sources[0], Evidence: res.evidence()}
+	f := finding.Finding{Subject: res.Target.String(), Evidence: res.evidence()}
+	if len(l.Sources) > 0 {
+		f.Source = l.Sources[0]
+	}
 	name := l.Name
 	if l.Zone != "" && l.Zone != l.Name {
 		name += " (" + l.Zone + ")"

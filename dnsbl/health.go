@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,12 +37,14 @@ type Health struct {
 	Until time.Time   `json:"until,omitzero"` // of Silent: the list is not asked before then
 }
 
-// How long a checker believes what it saw (the figures of Haraka, mox and rspamd
-// lie between 5 minutes and 4 hours for the negative entry).
+// How long a checker believes what it saw of a test entry (the figures of Haraka, mox
+// and rspamd lie between 5 minutes and 4 hours for the one that must not exist). That
+// a list is ill is believed for a short time: it may be well again.
 const (
 	presentFor  = 24 * time.Hour
 	absentFor   = 4 * time.Hour
-	probeFailed = time.Minute // a probe without an answer is not made again before
+	illFor      = 10 * time.Minute
+	probeFailed = 5 * time.Second // a probe without an answer is not made again before
 )
 
 // A list that leaves maxMisses tries in a row without an answer is not asked for
@@ -52,11 +55,13 @@ const (
 	lastBreak  = time.Hour
 )
 
-// memory is what a checker remembers of the lists. The zero value is ready.
-type memory struct {
+// A Memory is what checkers remember of the lists: their test entries, their silence,
+// and how much of the operators' limits is left. The zero value is ready. It must not
+// be copied, and is safe for concurrent use by the checkers that share it.
+type Memory struct {
 	mu       sync.Mutex
 	zones    map[string]*zoneMemory
-	limits   map[string]limits // by operator
+	limits   map[string]limits // by operator and rates
 	suspects bool              // a breaker opened while no list at all answered
 	answered time.Time         // when any list last did
 }
@@ -65,7 +70,8 @@ type zoneMemory struct {
 	limits limits
 	probes map[probeKey]*probe
 
-	seen Health
+	seen  [DomainName + 1]Health // by kind, Until unset
+	until time.Time              // it is not asked before
 
 	misses  int // tries without an answer in a row
 	pause   time.Duration
@@ -81,17 +87,18 @@ type probeKey struct {
 
 // A probe is the answer of a test entry. The rest is there when done is closed.
 type probe struct {
-	done        chan struct{}
-	answer      resolve.Answer
-	status      Status // what the list means by it
-	why         string
-	apex        resolve.Answer // where the entry is missing: does the zone exist at all?
-	otherFamily bool           // of a caller's list, where the entry of the kind is missing: that of IPv4 is there
-	expires     time.Time
+	done    chan struct{}
+	asked   time.Time
+	answer  resolve.Answer
+	status  Status // what the list means by it
+	why     string
+	apex    resolve.Answer // where the entry is missing: does the zone exist at all?
+	others  Kind           // of a caller's list, where the entry of the kind is missing: those that are there
+	expires time.Time
 }
 
 // zone returns what is remembered of a list. The caller holds mu.
-func (m *memory) zone(l *List) *zoneMemory {
+func (m *Memory) zone(l *List) *zoneMemory {
 	z, ok := m.zones[l.Zone]
 	if ok {
 		return z
@@ -100,43 +107,53 @@ func (m *memory) zone(l *List) *zoneMemory {
 		m.zones, m.limits = map[string]*zoneMemory{}, map[string]limits{}
 	}
 	z = &zoneMemory{probes: map[probeKey]*probe{}}
-	if owner := l.owner(); len(l.Rates) > 0 {
-		if m.limits[owner] == nil {
-			m.limits[owner] = newLimits(l.Rates)
+	if key := fmt.Sprint(l.owner(), l.Rates); len(l.Rates) > 0 {
+		if m.limits[key] == nil {
+			m.limits[key] = newLimits(l.Rates)
 		}
-		z.limits = m.limits[owner]
+		z.limits = m.limits[key]
 	}
 	m.zones[l.Zone] = z
 	return z
 }
 
+// health returns what was seen of a list as one of a kind. The caller holds mu.
+func (z *zoneMemory) health(k Kind) Health {
+	h := z.seen[k]
+	h.Until = z.until
+	return h
+}
+
 // admit returns what is remembered of a list, how long to wait before it is asked,
 // and why it may not be asked. One that was silent is tried with one question when
 // its pause is over.
-func (m *memory) admit(l *List, now time.Time, patience time.Duration) (z *zoneMemory, seen Health, wait time.Duration, why string) {
+func (m *Memory) admit(l *List, k Kind, now time.Time, patience time.Duration) (z *zoneMemory, seen Health, wait time.Duration, why string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	z = m.zone(l)
+	if now.Sub(z.seen[k].At) > presentFor {
+		z.seen[k] = Health{}
+	}
 	if z.pause > 0 {
-		if now.Before(z.seen.Until) {
-			return z, z.seen, 0, fmt.Sprintf("it left %d questions in a row without an answer; it is asked again after %s", z.misses, z.seen.Until.UTC().Format("15:04:05 UTC"))
+		if now.Before(z.until) {
+			return z, z.health(k), 0, fmt.Sprintf("it left %d tries in a row without an answer; it is asked again after %s", z.misses, z.until.UTC().Format("15:04:05 UTC"))
 		}
 		if z.trial {
-			return z, z.seen, 0, "it left questions without an answer; whether it answers again is being tried"
+			return z, z.health(k), 0, "it left tries without an answer; whether it answers again is being tried"
 		}
 	}
 	if len(z.limits) > 0 {
 		var limit *Rate
 		if wait, limit = z.limits.take(now, patience); limit != nil {
-			return z, z.seen, 0, "its operator allows " + limit.words() + ", and that is used up"
+			return z, z.health(k), 0, "its operator allows " + limit.words() + ", and that is used up"
 		}
 	}
 	z.trial = z.pause > 0
-	return z, z.seen, wait, ""
+	return z, z.health(k), wait, ""
 }
 
 // spend takes a token for a question beside the first, if there is one at once.
-func (m *memory) spend(z *zoneMemory, now time.Time) bool {
+func (m *Memory) spend(z *zoneMemory, now time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	_, limit := z.limits.take(now, 0)
@@ -145,17 +162,20 @@ func (m *memory) spend(z *zoneMemory, now time.Time) bool {
 
 // note remembers how a question that was sent at asked ended, and returns the
 // health that follows.
-func (m *memory) note(z *zoneMemory, a resolve.Answer, asked time.Time, clock func() time.Time) Health {
+func (m *Memory) note(z *zoneMemory, k Kind, a resolve.Answer, asked time.Time, clock func() time.Time) Health {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch a.Status {
 	case resolve.Canceled:
 		z.trial = false
-		return z.seen
+		return z.health(k)
+	case resolve.Malformed: // perhaps of an attacker: it says nothing of the list's silence
+		z.trial = false
+		return Health{State: Failing, At: asked}
 	case resolve.Timeout:
 		now := clock()
 		z.miss(m, max(1, a.Tries), asked, now)
-		return Health{State: Silent, At: now, Until: z.seen.Until}
+		return Health{State: Silent, At: now, Until: z.until}
 	}
 	if z.misses > 0 {
 		z.recover()
@@ -167,12 +187,12 @@ func (m *memory) note(z *zoneMemory, a resolve.Answer, asked time.Time, clock fu
 	if !a.Status.Known() {
 		return Health{State: Failing, At: asked}
 	}
-	return z.seen
+	return z.health(k)
 }
 
 // recover forgets that a list was silent, about its test entries too.
 func (z *zoneMemory) recover() {
-	z.misses, z.pause, z.trial, z.opened, z.suspect, z.seen.Until = 0, 0, false, time.Time{}, false, time.Time{}
+	z.misses, z.pause, z.trial, z.opened, z.suspect, z.until = 0, 0, false, time.Time{}, false, time.Time{}
 	maps.DeleteFunc(z.probes, func(_ probeKey, p *probe) bool {
 		select {
 		case <-p.done:
@@ -184,7 +204,7 @@ func (z *zoneMemory) recover() {
 }
 
 // miss counts tries without an answer, and opens the breaker.
-func (z *zoneMemory) miss(m *memory, tries int, asked, now time.Time) {
+func (z *zoneMemory) miss(m *Memory, tries int, asked, now time.Time) {
 	if z.pause > 0 && !z.trial {
 		return // sent before the breaker opened
 	}
@@ -194,14 +214,14 @@ func (z *zoneMemory) miss(m *memory, tries int, asked, now time.Time) {
 		return
 	}
 	z.pause = min(max(firstBreak, 2*z.pause), lastBreak)
-	z.opened, z.seen.Until = now, now.Add(z.pause)
+	z.opened, z.until = now, now.Add(z.pause)
 	z.suspect = m.answered.Before(asked)
 	m.suspects = m.suspects || z.suspect
 }
 
 // clearSuspects closes the breakers that opened while no list at all answered, when
 // a question is answered that was sent since: it was the resolver that was silent.
-func (m *memory) clearSuspects(asked time.Time) {
+func (m *Memory) clearSuspects(asked time.Time) {
 	if !m.suspects {
 		return
 	}
@@ -209,7 +229,7 @@ func (m *memory) clearSuspects(asked time.Time) {
 	for _, z := range m.zones {
 		switch {
 		case !z.suspect:
-		case !asked.Before(z.seen.Until):
+		case !asked.Before(z.until):
 			z.suspect = false // its pause is over anyway
 		case asked.After(z.opened):
 			z.recover()
@@ -219,16 +239,23 @@ func (m *memory) clearSuspects(asked time.Time) {
 	}
 }
 
-// see remembers the state of a list.
-func (m *memory) see(z *zoneMemory, s HealthState, now time.Time) Health {
+// see remembers the state of a list as one of a kind.
+func (m *Memory) see(z *zoneMemory, k Kind, s HealthState, now time.Time) Health {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	z.seen.State, z.seen.At = s, now
-	return z.seen
+	z.seen[k] = Health{State: s, At: now}
+	return z.health(k)
+}
+
+// doubt has a list show its test entry again before an absence on it counts.
+func (m *Memory) doubt(l *List, k Kind) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.zone(l).probes, probeKey{k, false})
 }
 
 // begin returns the probe of a test entry, and whether the caller has to make it.
-func (m *memory) begin(z *zoneMemory, key probeKey, now time.Time) (p *probe, mine bool) {
+func (m *Memory) begin(z *zoneMemory, key probeKey, now time.Time) (p *probe, mine bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if p = z.probes[key]; p != nil {
@@ -241,7 +268,7 @@ func (m *memory) begin(z *zoneMemory, key probeKey, now time.Time) (p *probe, mi
 			return p, false
 		}
 	}
-	p = &probe{done: make(chan struct{})}
+	p = &probe{done: make(chan struct{}), asked: now}
 	z.probes[key] = p
 	return p, true
 }
@@ -254,12 +281,23 @@ func (p *probe) finish(now time.Time, absent bool) {
 		p.expires = now
 	case !p.answer.Status.Known():
 		p.expires = now.Add(probeFailed)
-	case absent:
+	case absent && p.answer.Status.Absent():
 		p.expires = now.Add(absentFor)
-	default:
+	case !absent && p.listed():
 		p.expires = now.Add(presentFor)
+	default:
+		p.expires = now.Add(illFor)
 	}
 	close(p.done)
+}
+
+// listed reports whether the test entry is there: it is listed, or answered with a code
+// of its own within 127/8, as some lists do for the test.
+func (p *probe) listed() bool {
+	if p.status == Listed {
+		return true
+	}
+	return p.status == Unknown && p.answer.Status == resolve.OK && !slices.ContainsFunc(p.answer.Addrs(), isForeign)
 }
 
 // wait waits for a probe; false means that ctx ended first.

@@ -153,7 +153,7 @@ func TestBreaker(t *testing.T) {
 	}
 	// The pauses double, up to an hour; after each, one question tries.
 	for _, pause := range []time.Duration{2, 4, 8, 16, 32, 60, 60} {
-		now.add(c.memory.zones["mute.test"].seen.Until.Sub(now.Now()))
+		now.add(c.own.zones["mute.test"].until.Sub(now.Now()))
 		if res, n := ask(); n != 1 || res.Health.Until.Sub(now.Now()) != pause*time.Minute {
 			t.Errorf("asked %d times, then a pause of %v, want %v", n, res.Health.Until.Sub(now.Now()), pause*time.Minute)
 		}
@@ -216,20 +216,16 @@ func TestOneTrialAtATime(t *testing.T) {
 }
 
 func TestResolverThatRewrites(t *testing.T) {
-	zone := resolvetest.New(t, "2.0.0.127.a.test. A 127.0.0.2\n2.0.0.127.b.test. A 127.0.0.2\n*.a.test. A 203.0.113.80\n*.b.test. A 203.0.113.80\n*.parked.test. A 203.0.113.99\n")
+	zone := resolvetest.New(t, "2.0.0.127.a.test. A 127.0.0.2\n2.0.0.127.b.test. A 127.0.0.2\n*.a.test. A 203.0.113.80\n*.b.test. A 203.0.113.80\n")
 	r := resolverFunc(func(ctx context.Context, name string, t resolve.Type) resolve.Answer {
 		a := zone.Resolve(ctx, name, t)
 		a.Server = "192.0.2.53:53"
 		return a
 	})
-	report := (&Checker{Resolver: r, Catalogue: Own("a.test", "b.test", "parked.test")}).Report(t.Context(), target)
+	report := (&Checker{Resolver: r, Catalogue: Own("a.test", "b.test")}).Report(t.Context(), target)
 	for _, res := range report.Results {
-		want, state := Unknown, Rewritten
-		if res.List.Zone == "parked.test" {
-			want, state = Dead, Parked
-		}
-		if res.Status != want || res.Health.State != state {
-			t.Errorf("%s: %s, %s (%s), want %s, %s", res.List.Zone, res.Status, res.Health.State, res.Why, want, state)
+		if res.Status != Unknown || res.Health.State != Rewritten {
+			t.Errorf("%s: %s, %s (%s), want unknown, rewritten", res.List.Zone, res.Status, res.Health.State, res.Why)
 		}
 	}
 	var told []string
@@ -240,6 +236,26 @@ func TestResolverThatRewrites(t *testing.T) {
 	}
 	if len(told) != 1 || !strings.Contains(told[0], "192.0.2.53:53") || !strings.Contains(told[0], "203.0.113.80") {
 		t.Errorf("findings about the resolver: %q, want one that names it and the address", told)
+	}
+}
+
+// A resolver may invent several addresses, or one within 127/8: where three operators'
+// lists look sold or list everything, and no name is said not to exist, it is to blame.
+func TestResolverThatInventsAnything(t *testing.T) {
+	for name, text := range map[string]string{
+		"several":  "*.a.test. A 203.0.113.80\n*.b.test. A 203.0.113.81\n*.c.test. A 203.0.113.82\n",
+		"sinkhole": "*.a.test. A 127.0.0.1\n*.b.test. A 127.0.0.1\n*.c.test. A 127.0.0.1\n",
+	} {
+		for _, res := range checked(t, resolvetest.New(t, text), Own("a.test", "b.test", "c.test"), target) {
+			if res.Status != Unknown || res.Health.State != Rewritten {
+				t.Errorf("%s: %s: %s, %s (%s), want unknown, rewritten", name, res.List.Zone, res.Status, res.Health.State, res.Why)
+			}
+		}
+		for _, res := range checked(t, resolvetest.New(t, text+"2.0.0.127.d.test. A 127.0.0.2\n"), Own("a.test", "b.test", "c.test", "d.test"), target) {
+			if want := map[string]Status{"d.test": NotListed}[res.List.Zone]; want == 0 && res.Status != Dead || want != 0 && res.Status != want {
+				t.Errorf("%s, beside a list that is well: %s: %s (%s)", name, res.List.Zone, res.Status, res.Why)
+			}
+		}
 	}
 }
 
@@ -298,7 +314,7 @@ func TestOwnListWithoutTheKindsTestEntry(t *testing.T) {
 	zone := resolvetest.New(t, "2.0.0.127.v4.test. A 127.0.0.2\ntest.all.test. A 127.0.0.2\n2.0.0.127.all.test. A 127.0.0.2\n")
 	domain, _ := Domain("shop.example")
 	results := checked(t, zone, Own("v4.test", "all.test"), domain)
-	if results[0].Status != Unknown || !strings.Contains(results[0].Why, "whether it lists them at all") {
+	if results[0].Status != Unknown || !strings.Contains(results[0].Why, "a test entry for ipv4 and none for domain") {
 		t.Errorf("a list of addresses asked about a domain: %s (%s), want unknown", results[0].Status, results[0].Why)
 	}
 	if results[1].Status != NotListed {
@@ -381,12 +397,12 @@ func TestPatienceWaitsForALimit(t *testing.T) {
 		defer cancel()
 		unknown := 0
 		for res := range c.CheckAll(ctx, Prefix(netip.MustParsePrefix("198.51.100.0/28"))) {
-			if res.Status == Unknown && res.Why == "there was no time left" {
+			if res.Status == Unknown && strings.Contains(res.Why, "4 questions in 1s") {
 				unknown++
 			}
 		}
 		if unknown == 0 {
-			t.Error("a wait outlives its context")
+			t.Error("a question is not refused whose wait would outlive its context")
 		}
 	})
 }
@@ -505,5 +521,251 @@ func TestRoles(t *testing.T) {
 		if got := slices.Contains(ids(tt.target), tt.list); got != tt.want {
 			t.Errorf("%s as %q is asked of %s: %v, want %v", tt.target, tt.target.Role(), tt.list, got, tt.want)
 		}
+	}
+}
+
+// That a list is ill is believed for minutes, that it is well for a day.
+func TestIllnessIsSoonForgotten(t *testing.T) {
+	now := newClock()
+	entry := ""
+	c := &Checker{Now: now.Now, Catalogue: Own("a.test"), Resolver: resolverFunc(func(ctx context.Context, name string, typ resolve.Type) resolve.Answer {
+		return resolvetest.New(t, "2.0.0.127.other.test. A 127.0.0.2\n"+entry).Resolve(ctx, name, typ)
+	})}
+	for _, step := range []struct {
+		after time.Duration
+		entry string
+		want  Status
+	}{
+		{0, "", Dead},
+		{time.Minute, "2.0.0.127.a.test. A 127.0.0.2\n", Dead},
+		{10 * time.Minute, "2.0.0.127.a.test. A 127.0.0.2\n", NotListed},
+		{23 * time.Hour, "", NotListed},
+		{2 * time.Hour, "2.0.0.127.a.test. A 127.0.0.2\n2.0.0.127.a.test. A 203.0.113.4\n", Unknown},
+		{time.Hour, "2.0.0.127.a.test. A 127.255.255.254\n", Refused},
+		{time.Hour, "2.0.0.127.a.test. A 127.0.0.2\n", NotListed},
+	} {
+		now.add(step.after)
+		entry = step.entry
+		if res := only(t, c, target); res.Status != step.want || (res.Health.State == Proven) != (step.want == NotListed) {
+			t.Errorf("%v later, with %q: %s, %s (%s); want %s", step.after, step.entry, res.Status, res.Health.State, res.Why, step.want)
+		}
+	}
+}
+
+// A list without a test entry seems clean behind a resolver that withholds answers; it
+// is told with the others.
+func TestUnprovenBehindAFilter(t *testing.T) {
+	lists, err := Parse(strings.NewReader(strings.ReplaceAll(limited, "rate: 4/1s\n", "")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lists.lists = append(lists.lists, Own("a.test", "b.test").lists...)
+	status := resolve.NoData
+	c := &Checker{Catalogue: lists, Resolver: resolverFunc(func(_ context.Context, name string, t resolve.Type) resolve.Answer {
+		if status == resolve.NXDomain && name == "2.0.0.127.a.test" {
+			return resolve.Answer{Name: name, Type: t, Status: resolve.OK, TTL: time.Minute, Records: []resolve.Record{{Type: resolve.A, Addr: netip.MustParseAddr("127.0.0.2")}}}
+		}
+		return resolve.Answer{Name: name, Type: t, Status: status, TTL: time.Minute}
+	})}
+	for res := range c.Check(t.Context(), target) {
+		if res.Status != Unknown || res.Health.State != Filtered {
+			t.Errorf("%s: %s (%s), want unknown because of the resolver", res.List.ID, res.Status, res.Why)
+		}
+	}
+	c.Memory, status = new(Memory), resolve.NXDomain
+	for res := range c.Check(t.Context(), target) {
+		if want := map[string]Status{"b.test": Dead}[res.List.ID]; want == 0 && res.Status != NotListed || want != 0 && res.Status != want {
+			t.Errorf("%s: %s (%s)", res.List.ID, res.Status, res.Why)
+		}
+	}
+}
+
+// Two lists may be parked with one company: a resolver that says of other names that
+// they do not exist invents nothing.
+func TestTwoListsParkedTogether(t *testing.T) {
+	zone := resolvetest.New(t, "*.a.test. A 203.0.113.80\n*.b.test. A 203.0.113.80\n2.0.0.127.c.test. A 127.0.0.2\n")
+	for _, res := range checked(t, zone, Own("a.test", "b.test", "c.test"), target) {
+		if want := map[string]Status{"c.test": NotListed}[res.List.ID]; want == 0 && (res.Status != Dead || res.Health.State != Parked) || want != 0 && res.Status != want {
+			t.Errorf("%s: %s, %s (%s)", res.List.ID, res.Status, res.Health.State, res.Why)
+		}
+	}
+}
+
+// What refuses us, or answers outside 127/8, confirms no listing.
+func TestWhatConfirmsAListing(t *testing.T) {
+	lists, err := Parse(strings.NewReader(strings.ReplaceAll(limited, "rate: 4/1s\n", "code: 127.0.0.2 [spam] listed\n")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lists = lists.Select(WithID("slow"))
+	for _, tt := range []struct {
+		answer, negative string
+		want             Status
+		confirmed        bool
+	}{
+		{"127.0.0.2", "", Listed, true},
+		{"127.0.0.2", "A 127.0.0.9", Listed, false}, // an entry of its own
+		{"127.0.0.2", "A 127.0.0.2", Dead, false},
+		{"127.0.0.2", "A 127.255.255.254", Listed, false},
+		{"127.0.0.77", "A 127.255.255.254", Unknown, false},
+		{"127.0.0.77", "A 203.0.113.9", Unknown, false},
+		{"127.0.0.77", "", Listed, true},
+	} {
+		text := "25.100.51.198.slow.test. A " + tt.answer + "\n"
+		if tt.negative != "" {
+			text += "1.0.0.127.slow.test. " + tt.negative + "\n"
+		}
+		res := only(t, &Checker{Resolver: resolvetest.New(t, text), Catalogue: lists}, target)
+		if res.Status != tt.want || res.Confirmed != tt.confirmed {
+			t.Errorf("%s beside a negative entry %q: %s, confirmed %v (%s); want %s, %v", tt.answer, tt.negative, res.Status, res.Confirmed, res.Why, tt.want, tt.confirmed)
+		}
+	}
+}
+
+// When the context has ended nothing is spent and nothing is taken.
+func TestEndedContext(t *testing.T) {
+	lists, err := Parse(strings.NewReader(limited))
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := newClock()
+	zone := resolvetest.New(t, "other.test. A 192.0.2.1\n")
+	c := &Checker{Resolver: zone, Catalogue: lists.Select(WithID("slow")), Now: now.Now}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 10 {
+		if res := slices.Collect(c.Check(ended, target)); len(res) != 1 || res[0].Status != Unknown || res[0].Why != "there was no time left" {
+			t.Fatalf("%+v, want an unknown result", res)
+		}
+	}
+	for res := range c.CheckAll(ended, func(yield func(Target) bool) {
+		for yield(target) {
+		}
+	}) {
+		t.Fatalf("a target was taken: %+v", res)
+	}
+	if res := only(t, c, target); res.Status != NotListed || len(zone.Asked()) != 1 {
+		t.Errorf("%s (%s) after %v, want an answer to the first question sent", res.Status, res.Why, zone.Asked())
+	}
+}
+
+// A question that ends while it waits for the operator's limit leaves the list to be
+// asked again.
+func TestTrialThatNeverTookPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lists, err := Parse(strings.NewReader(strings.ReplaceAll(limited, "4/1s", "1/2m")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		silent := true
+		c := &Checker{Catalogue: lists.Select(WithID("slow")), Patience: time.Hour, Resolver: resolverFunc(func(_ context.Context, name string, typ resolve.Type) resolve.Answer {
+			if silent {
+				return resolve.Answer{Name: name, Type: typ, Status: resolve.Timeout, Tries: 3}
+			}
+			return resolve.Answer{Name: name, Type: typ, Status: resolve.NXDomain, TTL: time.Minute}
+		})}
+		if res := only(t, c, target); res.Health.State != Silent {
+			t.Fatalf("%s (%s)", res.Health.State, res.Why)
+		}
+		time.Sleep(61 * time.Second) // the pause is over, the limit is not
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		for res := range c.Check(ctx, target) {
+			if res.Why != "there was no time left" {
+				t.Fatalf("%s (%s)", res.Status, res.Why)
+			}
+		}
+		silent = false
+		time.Sleep(time.Hour)
+		if res := only(t, c, target); res.Status != NotListed {
+			t.Errorf("%s (%s), want an answer", res.Status, res.Why)
+		}
+	})
+}
+
+// A caller's panic ends the check as stopping does.
+func TestPanicInTheLoop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &Checker{Catalogue: Own("a.test", "b.test"), Resolver: resolverFunc(func(ctx context.Context, name string, t resolve.Type) resolve.Answer {
+			return resolve.Answer{Name: name, Type: t, Status: resolve.ServFail}
+		})}
+		defer func() {
+			if recover() != "mine" {
+				t.Error("the panic is lost")
+			}
+		}()
+		for range c.CheckAll(t.Context(), Prefix(netip.MustParsePrefix("198.51.100.0/24"))) {
+			panic("mine")
+		}
+	})
+}
+
+// Checkers may share what they remember.
+func TestSharedMemory(t *testing.T) {
+	zone := resolvetest.New(t, sick)
+	memory := new(Memory)
+	for i, want := range []int{2, 1} {
+		zone.Forget()
+		only(t, &Checker{Resolver: zone, Catalogue: Own("well.test"), Memory: memory}, target)
+		if got := len(zone.Asked()); got != want {
+			t.Errorf("checker %d asks %d questions, want %d", i+1, got, want)
+		}
+	}
+}
+
+// Those who give up take nothing from one who waits.
+func TestPatienceAmongQuitters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &Checker{Catalogue: Own("a.test"), Resolver: resolverFunc(func(ctx context.Context, name string, typ resolve.Type) resolve.Answer {
+			wait := 5 * time.Millisecond
+			if strings.HasPrefix(name, "2.0.0.127.") {
+				wait = 20 * time.Millisecond
+			}
+			select {
+			case <-ctx.Done():
+				return resolve.Answer{Name: name, Type: typ, Status: resolve.Canceled}
+			case <-time.After(wait):
+			}
+			if wait > 5*time.Millisecond {
+				return resolve.Answer{Name: name, Type: typ, Status: resolve.OK, TTL: time.Minute, Records: []resolve.Record{{Type: resolve.A, Addr: netip.MustParseAddr("127.0.0.2")}}}
+			}
+			return resolve.Answer{Name: name, Type: typ, Status: resolve.NXDomain, TTL: time.Minute}
+		})}
+		for i := range 4 {
+			go func() {
+				time.Sleep(time.Duration(i) * 7 * time.Millisecond)
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+				defer cancel()
+				for range c.Check(ctx, target) {
+				}
+			}()
+		}
+		time.Sleep(time.Millisecond)
+		if res := only(t, c, target); res.Status != NotListed {
+			t.Errorf("%s (%s), want not listed", res.Status, res.Why)
+		}
+	})
+}
+
+// After an outage the lists are believed again within seconds, and while it lasts it
+// is told once.
+func TestOutage(t *testing.T) {
+	now := newClock()
+	down := true
+	zone := resolvetest.New(t, "2.0.0.127.a.test. A 127.0.0.2\n2.0.0.127.b.test. A 127.0.0.2\n2.0.0.127.c.test. A 127.0.0.2\n")
+	c := &Checker{Now: now.Now, Catalogue: Own("a.test", "b.test", "c.test"), Resolver: resolverFunc(func(ctx context.Context, name string, typ resolve.Type) resolve.Answer {
+		if down {
+			return resolve.Answer{Name: name, Type: typ, Status: resolve.ServFail, Server: "192.0.2.53:53"}
+		}
+		return zone.Resolve(ctx, name, typ)
+	})}
+	report := c.Report(t.Context(), target)
+	if f := report.Findings(); len(f) != 1 || f[0].Code != "resolver.no-answers" || !strings.Contains(f[0].Fact, "192.0.2.53:53 answers for none of the lists, of 3 operators: the resolver answered SERVFAIL") {
+		t.Errorf("findings %+v, want one about the resolver", f)
+	}
+	down = false
+	now.add(5 * time.Second)
+	if got := c.Report(t.Context(), target).Tally(); got.Clean != 3 {
+		t.Errorf("5 seconds later %s, want clean on 3", got)
 	}
 }

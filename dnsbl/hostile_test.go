@@ -165,8 +165,8 @@ func TestHostileAnswers(t *testing.T) {
 		}
 		switch res.List.Zone {
 		case "many.test":
-			if len(res.Codes) != maxCodes {
-				t.Errorf("%d codes are kept of 4,000, want %d", len(res.Codes), maxCodes)
+			if len(res.Codes) != maxCodes || !strings.Contains(res.Why, "more than 32 codes") {
+				t.Errorf("%d codes are kept of 4,000 (%s), want %d", len(res.Codes), res.Why, maxCodes)
 			}
 		case "text.test":
 			if !strings.HasPrefix(res.Reason, "<script>alert(1)</script>  [31mred") || len(res.Reason) > maxReason+len("…") {
@@ -178,7 +178,7 @@ func TestHostileAnswers(t *testing.T) {
 
 func TestInterpret(t *testing.T) {
 	zen, surbl, own := Default().ByID("spamhaus-zen"), Default().ByID("surbl-multi"), Own("bl.test").lists[0]
-	hostkarma, efnet := Default().ByID("hostkarma-junkemailfilter-com"), Default().ByID("dnsbl-spfbl-net")
+	hostkarma, spfbl := Default().ByID("hostkarma-junkemailfilter-com"), Default().ByID("dnsbl-spfbl-net")
 	for _, tt := range []struct {
 		list   *List
 		addrs  string
@@ -199,8 +199,9 @@ func TestInterpret(t *testing.T) {
 		{own, "127.255.255.1", Refused, 0},
 		{own, "127.255.254.1", Listed, 1},
 		{own, "2001:db8::1", Dead, 0},
+		{zen, "::ffff:127.0.0.4", Listed, 1},
 		{hostkarma, "127.0.0.1", Listed, 1}, // white: 127.0.0.1 is a listing here
-		{efnet, "127.0.0.2", Listed, 1},
+		{spfbl, "127.0.0.2", Listed, 1},
 	} {
 		a := resolve.Answer{Status: resolve.OK}
 		for s := range strings.FieldsSeq(tt.addrs) {

@@ -1,6 +1,7 @@
 package dnsbl
 
 import (
+	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -22,8 +23,8 @@ var (
 
 // Interpret says what an answer of the list means, and why it is no listing where
 // it is none. Only an absence is [NotListed]; an answer that mixes a listing with
-// a refusal, or addresses within and outside 127/8, is no listing. Interpret is
-// pure.
+// a refusal, or addresses within and outside 127/8, is no listing. Of a listing, why
+// is "" unless codes were left out. Interpret is pure.
 func (l *List) Interpret(a resolve.Answer) (Status, []Code, string) {
 	switch {
 	case a.Status.Absent():
@@ -34,6 +35,7 @@ func (l *List) Interpret(a resolve.Answer) (Status, []Code, string) {
 	var (
 		codes           []Code
 		refused, foul   string
+		more            string
 		inside, outside bool
 	)
 	for _, r := range a.Records {
@@ -45,7 +47,10 @@ func (l *List) Interpret(a resolve.Answer) (Status, []Code, string) {
 		switch {
 		case status == Refused && refused == "":
 			refused = why
-		case status == Listed && len(codes) < maxCodes && !holds(codes, code):
+		case status == Listed && holds(codes, code):
+		case status == Listed && len(codes) == maxCodes:
+			more = fmt.Sprintf("its answer holds more than %d codes, of which these are the first", maxCodes)
+		case status == Listed:
 			codes = append(codes, code)
 		case status != Listed && foul == "":
 			foul = why
@@ -59,7 +64,7 @@ func (l *List) Interpret(a resolve.Answer) (Status, []Code, string) {
 	case refused != "":
 		return Refused, nil, refused
 	case len(codes) > 0:
-		return Listed, codes, ""
+		return Listed, codes, more
 	case foul != "":
 		return Unknown, nil, foul
 	}
@@ -97,6 +102,7 @@ func failure(a resolve.Answer) string {
 // Meaning says what one address of an answer means on the list, and why it is no
 // listing where it is none.
 func (l *List) Meaning(addr netip.Addr) (Status, Code, string) {
+	addr = addr.Unmap() // some resolvers write IPv4 addresses so
 	if !addr.Is4() || !listRange.Contains(addr) {
 		return Dead, Code{}, "it answers " + addr.String() + ", which is outside 127.0.0.0/8: nobody runs this list any more, or the resolver invents answers"
 	}

@@ -19,8 +19,9 @@ type question struct {
 	access
 	labels string // the labels of an address before a zone
 	res    Result
-	held   bool // the result may be the resolver's fault
-	inside bool // the resolver gave an answer within 127/8
+	held   bool      // the result may be the resolver's fault
+	inside bool      // the resolver gave an answer within 127/8
+	began  time.Time // of the round
 
 	started bool // it has been asked at all
 }
@@ -38,8 +39,8 @@ type access struct {
 func (q *question) about(j job) {
 	t := j.round.target
 	q.access = access{list: j.list, kind: t.Kind()}
-	q.labels, q.held, q.inside = j.round.labels, false, false
-	q.res = Result{List: j.list, Target: t, Action: j.list.Action, order: order{j.round.number, j.number}}
+	q.labels, q.began, q.held, q.inside = j.round.labels, j.round.began, false, false
+	q.res = Result{List: j.list, Target: t, Action: j.list.Action, order: order{j.round.number, j.number}, catalogue: q.checker.Catalogue}
 }
 
 // ask fills the result.
@@ -57,10 +58,17 @@ func (q *question) ask(ctx context.Context) {
 	if q.key != "" {
 		ctx = resolve.WithSecret(ctx, q.key)
 	}
-	now := q.checker.now()
+	if ctx.Err() != nil {
+		res.Why = failures[resolve.Canceled]
+		return
+	}
+	now, patience := q.checker.now(), q.checker.Patience
+	if end, ok := ctx.Deadline(); ok {
+		patience = min(patience, time.Until(end))
+	}
 	var wait time.Duration
 	var why string
-	q.seen, res.Health, wait, why = q.memory.admit(l, now, q.checker.Patience)
+	q.seen, res.Health, wait, why = q.memory.admit(l, q.kind, now, patience)
 	if why != "" {
 		res.Why = why
 		if !res.Health.Until.IsZero() {
@@ -69,14 +77,18 @@ func (q *question) ask(ctx context.Context) {
 		return
 	}
 	if wait > 0 && !sleep(ctx, wait) {
+		q.memory.note(q.seen, q.kind, resolve.Answer{Status: resolve.Canceled}, now, q.checker.now)
 		res.Why = failures[resolve.Canceled]
 		return
 	}
 	present := q.probe(ctx, now, false)
 	res.Answer = q.put(ctx, q.access, name, resolve.A)
-	res.Health = q.memory.note(q.seen, res.Answer, now, q.checker.now)
+	res.Health = q.memory.note(q.seen, q.kind, res.Answer, now, q.checker.now)
 	res.Status, res.Codes, res.Why = l.Interpret(res.Answer)
-	q.inside = res.Answer.Status == resolve.OK && res.Status != Dead
+	q.inside = slices.ContainsFunc(res.Answer.Records, func(r resolve.Record) bool { return r.Addr.IsValid() && !isForeign(r.Addr) })
+	if (res.Status == Listed || res.Status == NotListed) && res.Health.State != Proven && res.Health.State != Unseen {
+		q.see(Unseen) // whatever ailed the list, it answers
+	}
 	switch res.Status {
 	case NotListed:
 		q.trustAbsence(ctx, present)
@@ -118,7 +130,7 @@ func (r *run) put(ctx context.Context, a access, name string, t resolve.Type) re
 }
 
 func (q *question) see(s HealthState) {
-	q.res.Health = q.memory.see(q.seen, s, q.checker.now())
+	q.res.Health = q.memory.see(q.seen, q.kind, s, q.checker.now())
 }
 
 // park remembers a list that answers outside 127/8.
@@ -165,9 +177,12 @@ func (r *run) make(ctx context.Context, a access, p *probe, entry string, absent
 	p.status, _, p.why = a.list.Interpret(p.answer)
 	if !absent && p.answer.Status.Absent() {
 		p.apex = r.put(ctx, a, a.zone, resolve.SOA)
-		if a.list.own && a.kind != IPv4 {
-			status, _, _ := a.list.Interpret(r.test(ctx, a, testEntries[IPv4][0]))
-			p.otherFamily = status == Listed
+		for kind, entries := range testEntries {
+			if a.list.own && kind != a.kind {
+				if status, _, _ := a.list.Interpret(r.test(ctx, a, entries[0])); status == Listed {
+					p.others |= kind
+				}
+			}
 		}
 	}
 	p.finish(r.checker.now(), absent)
@@ -188,12 +203,15 @@ func (r *run) test(ctx context.Context, a access, entry string) resolve.Answer {
 var errLimit = errors.New("the operator's limit is used up")
 
 // await waits for a probe, and returns false when ctx ends first. Where whoever made
-// it gave up, it is made once more.
+// it gave up, it is made again.
 func (q *question) await(ctx context.Context, p *probe, absent bool) (*probe, bool) {
-	if p.wait(ctx) && p.answer.Status == resolve.Canceled && ctx.Err() == nil {
+	for p.wait(ctx) {
+		if p.answer.Status != resolve.Canceled || ctx.Err() != nil {
+			return p, true
+		}
 		p = q.probe(ctx, q.checker.now(), absent)
 	}
-	return p, p.wait(ctx)
+	return p, false
 }
 
 // trustAbsence believes "not listed" of a list that holds its own test entry. One
@@ -201,7 +219,8 @@ func (q *question) await(ctx context.Context, p *probe, absent bool) (*probe, bo
 // refuses, the absence means nothing either.
 func (q *question) trustAbsence(ctx context.Context, p *probe) {
 	if p == nil {
-		return // the list documents none
+		q.held = true // until the resolver shows an answer within 127/8
+		return
 	}
 	res := &q.res
 	p, ok := q.await(ctx, p, false)
@@ -210,9 +229,8 @@ func (q *question) trustAbsence(ctx context.Context, p *probe) {
 		return
 	}
 	switch {
-	case p.status == Listed, p.status == Unknown && p.answer.Status == resolve.OK:
-		// Some lists answer with a code of their own for the test.
-		q.inside = true
+	case p.listed():
+		q.inside = q.inside || !p.asked.Before(q.began)
 		if res.Health.State != Proven || q.checker.now().Sub(res.Health.At) >= presentFor {
 			q.see(Proven)
 		}
@@ -245,10 +263,10 @@ func (q *question) missing(p *probe) {
 	case operator != "" && len(l.Refusals) > 0:
 		res.Status, res.Why = Refused, "it does not show its own test entry when it is asked through "+operator
 		q.see(Refuses)
-	case p.otherFamily:
+	case p.others != 0:
 		res.Status = Unknown
-		res.Why = fmt.Sprintf("it holds a test entry for IPv4 and none for things of the kind of %s: whether it lists them at all is not known", res.Target)
-		q.see(Proven)
+		res.Why = fmt.Sprintf("it holds a test entry for %s and none for %s: whether it lists such things at all is not known", p.others, q.kind)
+		q.inside = true
 	case p.apex.Status == resolve.NXDomain:
 		res.Status, res.Why = Dead, "its zone is gone from DNS"
 		q.see(Closed)
@@ -307,9 +325,9 @@ func (q *question) doubt(ctx context.Context, p *probe) {
 			res.Status = Dead
 			res.Why = "it also lists " + entry + ", which no list may: it lists everything"
 			q.see(ListsWorld)
+			q.held = true
 		}
-	case probe.Status == resolve.OK:
-		res.Confirmed = true // another code than the target's
+	case ok && p.listed(): // with another code than the target's
 	case res.documented():
 		// The answer has a documented meaning; only its confirmation is missing.
 	default:
@@ -338,8 +356,9 @@ func (r *run) reason(ctx context.Context, a access, name string) string {
 	ctx, cancel := context.WithTimeout(ctx, reasonTime)
 	defer cancel()
 	answer := r.put(ctx, a, name, resolve.TXT)
-	if len(answer.Records) == 0 {
-		return ""
+	var texts []string
+	for _, rec := range answer.Records[:min(len(answer.Records), maxCodes)] {
+		texts = append(texts, strings.Join(rec.Strings, ""))
 	}
-	return printable(strings.Join(answer.Records[0].Strings, ""))
+	return printable(resolve.Mask(strings.Join(texts, "; "), a.key))
 }

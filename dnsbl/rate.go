@@ -41,12 +41,11 @@ type bucket struct {
 // allowed returns how long to wait before a question may be asked.
 func (b *bucket) allowed(now time.Time) time.Duration {
 	full := float64(b.rate.Questions)
-	if b.last.IsZero() {
-		b.tokens = full
-	} else if passed := now.Sub(b.last); passed > 0 {
-		b.tokens = min(full, b.tokens+full*passed.Seconds()/b.rate.Per.Seconds())
+	if passed := now.Sub(b.last); b.last.IsZero() {
+		b.tokens, b.last = full, now
+	} else if passed > 0 {
+		b.tokens, b.last = min(full, b.tokens+full*passed.Seconds()/b.rate.Per.Seconds()), now
 	}
-	b.last = now
 	if b.tokens >= 1 {
 		return 0
 	}

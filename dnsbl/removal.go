@@ -31,7 +31,7 @@ func (r *Report) Removals() []Removal {
 	var list []Removal
 	for i := range r.Results {
 		res := &r.Results[i]
-		if res.Status != Listed || res.Action != Block || r.tells(res.List.PartOf, res.Target) {
+		if res.Status != Listed || res.Action != Block || r.tells(res) {
 			continue
 		}
 		list = append(list, res.Removal())
@@ -39,9 +39,10 @@ func (r *Report) Removals() []Removal {
 	return list
 }
 
-func (r *Report) tells(id string, t Target) bool {
-	return id != "" && slices.ContainsFunc(r.Results, func(res Result) bool {
-		return res.List.ID == id && res.Target == t && res.Status == Listed
+// tells reports whether another listing of the same target tells of this one too.
+func (r *Report) tells(res *Result) bool {
+	return slices.ContainsFunc(r.Results, func(whole Result) bool {
+		return whole.Status == Listed && whole.Target == res.Target && whole.List != res.List && whole.List.Holds(res.List)
 	})
 }
 
@@ -49,8 +50,11 @@ func (r *Report) tells(id string, t Target) bool {
 // that is no listing, as of a list that could not be asked, it holds the steps for
 // all codes.
 func (res *Result) Removal() Removal {
-	l := Default().Part(res)
-	return l.Removal(res.Target, res)
+	c := Default()
+	if c.ByID(res.List.ID) != res.List && res.catalogue != nil {
+		c = res.catalogue
+	}
+	return c.Part(res).Removal(res.Target, res)
 }
 
 // Removal returns what leads a target off the list; res, which may be nil, is what

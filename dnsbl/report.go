@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/rebound-mail/rebound/finding"
+	"github.com/rebound-mail/rebound/resolve"
 )
 
 // A Report holds the results of a check in the order in which they matter: listings
@@ -123,11 +124,15 @@ func (t Tally) String() string {
 func (r *Report) Findings() []finding.Finding {
 	var list []finding.Finding
 	told := map[HealthState]int{}
+	silent := r.noAnswers()
+	if silent != nil {
+		list = append(list, *silent)
+	}
 	for i := range r.Results {
 		res := &r.Results[i]
 		state := res.Health.State
 		switch {
-		case res.Status == NotListed:
+		case res.Status == NotListed, silent != nil && res.Status == Unknown:
 		case res.Status == Unknown && (state == Rewritten || state == Filtered):
 			if told[state]++; told[state] == 1 {
 				list = append(list, res.resolverFinding())
@@ -137,6 +142,37 @@ func (r *Report) Findings() []finding.Finding {
 		}
 	}
 	return list
+}
+
+// fewOperators is from how many operators on it is the resolver that is to be looked
+// at when none of their lists is answered.
+const fewOperators = 3
+
+// noAnswers is the finding that no question was answered, nil if any was.
+func (r *Report) noAnswers() *finding.Finding {
+	owners := map[string]bool{}
+	var first *Result
+	for i := range r.Results {
+		res := &r.Results[i]
+		switch {
+		case res.Answer.Status == resolve.Unset:
+		case res.Answer.Status.Known():
+			return nil
+		default:
+			owners[res.List.owner()] = true
+			first = cmp.Or(first, res)
+		}
+	}
+	if len(owners) < fewOperators {
+		return nil
+	}
+	name := strings.TrimSpace("The resolver " + first.Answer.Server)
+	return &finding.Finding{
+		Code: "resolver.no-answers", Severity: finding.Warning, Subject: cmp.Or(first.Answer.Server, "resolver"), Evidence: first.evidence(),
+		Fact:        fmt.Sprintf("%s answers for none of the lists, of %d operators: %s.", name, len(owners), first.Why),
+		Consequence: "Nothing is known of any listing.",
+		Fixes:       []finding.Fix{{Action: finding.Edit, What: "See whether this machine reaches its resolver and the resolver reaches the Internet.", Verify: "Any name of yours is answered."}},
+	}
 }
 
 // resolverFinding tells what the resolver does to the answers of lists.
@@ -156,7 +192,7 @@ func (res *Result) resolverFinding() finding.Finding {
 	}
 	if res.Health.State == Rewritten {
 		f.Code, f.Source = "resolver.invents-answers", "RFC 8020, section 2"
-		f.Fact = fmt.Sprintf("%s answers %s for names that do not exist.", name, res.foreign())
+		f.Fact = fmt.Sprintf("%s answers %s for names that do not exist.", name, res.invented())
 		return f
 	}
 	f.Code, f.Source = "resolver.withholds-answers", "RFC 5782, section 5"

@@ -67,13 +67,25 @@ func (c *Catalogue) Select(filters ...Filter) *Catalogue {
 	return out
 }
 
+// With returns the lists of both catalogues, those of c first. A list of other with an
+// ID or a zone that c has is left out.
+func (c *Catalogue) With(other *Catalogue) *Catalogue {
+	out := &Catalogue{lists: slices.Clone(c.lists)}
+	for _, l := range other.lists {
+		if c.ByID(l.ID) == nil && (l.Zone == "" || !slices.ContainsFunc(c.lists, func(mine *List) bool { return mine.Zone == l.Zone })) {
+			out.lists = append(out.lists, l)
+		}
+	}
+	return out
+}
+
 // Asked returns the lists that are asked by default: block lists in service of
 // medium weight or more, and allow lists that receivers use, that need no key for
 // which keys has none. A list that another holds is not asked beside it, and a
 // public one not beside the one that replaces it for a key's holder.
 func (c *Catalogue) Asked(keys Keys) *Catalogue {
 	return c.Askable(keys).Select(OfWeight(Medium), func(l *List) bool {
-		return c.ByID(l.PartOf) == nil && (l.Action == Block || l.Action == Allow)
+		return (l.Action == Block || l.Action == Allow) && (l.PartOf == "" || c.ByID(l.PartOf) == nil)
 	})
 }
 

@@ -86,8 +86,12 @@ func Prefix(p netip.Prefix) iter.Seq[Target] {
 // ParseTarget reads an address or a domain.
 func ParseTarget(s string) (Target, error) {
 	s = strings.TrimSpace(s)
-	if addr, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+	literal := strings.TrimPrefix(strings.Trim(s, "[]"), "IPv6:") // as SMTP writes it (RFC 5321, section 4.1.3)
+	if addr, err := netip.ParseAddr(strings.TrimSuffix(literal, ".")); err == nil {
 		return IP(addr), nil
+	}
+	if _, domain, ok := strings.Cut(s, "@"); ok {
+		return Target{}, fmt.Errorf("dnsbl: %q is a mail address: lists hold its domain, %s", s, domain)
 	}
 	t, err := Domain(s)
 	last := t.domain[strings.LastIndexByte(t.domain, '.')+1:]
@@ -154,7 +158,7 @@ func (t Target) item(l *List) string {
 func below(item, zone string) (string, error) {
 	name, err := resolve.Name(item + "." + zone)
 	if err != nil {
-		return "", fmt.Errorf("dnsbl: %s with %s is longer than DNS allows: %w", item, zone, err)
+		return "", fmt.Errorf("dnsbl: %s.%s is no name that DNS can hold: %w", item, zone, err)
 	}
 	return name, nil
 }

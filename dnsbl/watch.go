@@ -33,11 +33,12 @@ type Change struct {
 // ranging. A round that ctx cut short yields nothing.
 //
 // A target counts as delisted after two clean answers of which the second came when
-// the TTL of the first was over: one answer that is served twice from a cache is
-// one answer. What cannot be told changes nothing about a target.
+// the TTL of the first was over, and the list shows its test entry anew: one answer
+// that is served twice from a cache is one answer, and an emptied list delists nobody. What cannot be told changes nothing about a target.
 func (c *Checker) Watch(ctx context.Context, ticks <-chan time.Time, targets ...Target) iter.Seq[Change] {
 	return func(yield func(Change) bool) {
-		w := watch{entries: map[watchKey]*watched{}, ill: map[*List]bool{}}
+		w := watch{entries: map[watchKey]*watched{}, ill: map[*List]bool{}, memory: c.remembered()}
+		targets = unique(targets)
 		for {
 			now := c.now()
 			results := slices.Collect(c.Check(ctx, targets...))
@@ -62,10 +63,20 @@ func (c *Checker) Watch(ctx context.Context, ticks <-chan time.Time, targets ...
 	}
 }
 
+func unique(targets []Target) []Target {
+	seen := map[Target]bool{}
+	return slices.DeleteFunc(slices.Clone(targets), func(t Target) bool {
+		again := seen[t]
+		seen[t] = true
+		return again
+	})
+}
+
 // watch is what is known of a watch's targets and lists.
 type watch struct {
 	entries map[watchKey]*watched
 	ill     map[*List]bool
+	memory  *Memory
 }
 
 type watchKey struct {
@@ -108,6 +119,7 @@ func (w *watch) target(now time.Time, res Result) ChangeKind {
 	case res.Status != NotListed || e == nil:
 	case e.clean.IsZero():
 		e.clean = now.Add(res.Answer.TTL)
+		w.memory.doubt(res.List, res.Target.Kind())
 	case !now.Before(e.clean):
 		delete(w.entries, key)
 		return Delisted

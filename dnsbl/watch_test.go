@@ -69,6 +69,44 @@ func TestWatch(t *testing.T) {
 	})
 }
 
+// A list that is emptied delists nobody, nor does a resolver that begins to withhold.
+func TestWatchOfAnEmptiedList(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now := newClock()
+		var emptied atomic.Bool
+		full := resolvetest.New(t, "2.0.0.127.a.test. A 127.0.0.2\n25.100.51.198.a.test. 60 A 127.0.0.2\n26.100.51.198.b.test. A 127.0.0.2\n2.0.0.127.b.test. A 127.0.0.2\n")
+		empty := resolvetest.New(t, "2.0.0.127.b.test. A 127.0.0.2\nother.a.test. TXT left\n")
+		c := &Checker{Now: now.Now, Catalogue: Own("a.test", "b.test"), Resolver: resolverFunc(func(ctx context.Context, name string, typ resolve.Type) resolve.Answer {
+			if emptied.Load() {
+				return empty.Resolve(ctx, name, typ)
+			}
+			return full.Resolve(ctx, name, typ)
+		})}
+		other, _ := ParseTarget("198.51.100.27")
+		for range c.Check(t.Context(), other) { // both lists are proven for a day
+		}
+		ticks := make(chan time.Time)
+		var got []string
+		go func() {
+			for change := range c.Watch(t.Context(), ticks, target) {
+				got = append(got, describe(change))
+			}
+		}()
+		for n := range 5 {
+			if n > 0 {
+				emptied.Store(true)
+				now.add(time.Hour)
+				ticks <- now.Now()
+			}
+			synctest.Wait()
+		}
+		close(ticks)
+		if text, want := strings.Join(got, ", "), "listed 198.51.100.25 a.test 127.0.0.2, ill a.test"; text != want {
+			t.Errorf("%q, want %q", text, want)
+		}
+	})
+}
+
 func describe(change Change) string {
 	res := change.Result
 	switch change.Kind {

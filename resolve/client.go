@@ -132,6 +132,9 @@ func (c *Client) ask(ctx context.Context, name string, t Type, edns bool) Answer
 			if final {
 				return finish(a)
 			}
+			if a.Status == Unset { // not for this question
+				continue
+			}
 			if a.Status == Malformed { // perhaps forged: the true answer may still come
 				failure = a
 				continue
@@ -180,6 +183,8 @@ func (c *Client) read(ctx context.Context, r reply, q *query, edns bool) (a Answ
 	}
 	a, kind := readPacket(r.data, q.packet, q.name, q.t)
 	switch {
+	case kind == otherPacket:
+		return a, false
 	case kind == cutPacket:
 		m, err := askTCP(ctx, server, q.packet)
 		switch {
@@ -187,7 +192,7 @@ func (c *Client) read(ctx context.Context, r reply, q *query, edns bool) (a Answ
 			a = failed(q.name, q.t, Canceled, context.Cause(ctx))
 		case err != nil:
 			a = failed(q.name, q.t, Other, fmt.Errorf("resolve: truncated, and TCP failed: %w", err))
-		case m.Id != q.id || !matches(m, q.name, q.t):
+		case m.Id != q.id || m.Truncated || !matches(m, q.name, q.t):
 			a = failed(q.name, q.t, Malformed, errUnread)
 		default:
 			a = answer(m, q.name, q.t)
@@ -237,7 +242,7 @@ func (c *Client) pool(i int) *pool {
 	if pools == nil {
 		made := make([]*pool, len(c.Servers))
 		for k, server := range c.Servers {
-			made[k] = &pool{server: server}
+			made[k] = &pool{server: server, text: server.String()}
 		}
 		if c.pools.CompareAndSwap(nil, &made) {
 			pools = &made

@@ -17,11 +17,15 @@ import (
 
 func TestClientTakesALateAnswer(t *testing.T) {
 	zone := resolvetest.New(t, "late.example. A 192.0.2.1\n;! late.example A SLOW 60ms\n")
-	c := client(t, resolvetest.Serve(t, zone))
+	server := resolvetest.Serve(t, zone)
+	c := client(t, server)
 	c.Tries = []time.Duration{10 * time.Millisecond, 10 * time.Millisecond, 5 * time.Second}
 	a := c.Resolve(t.Context(), "late.example", resolve.A)
 	if a.Status != resolve.OK {
 		t.Fatalf("answer %v, want OK", a)
+	}
+	if a.Server != server || a.Tries < 1 || a.Tries > 3 {
+		t.Errorf("answered by %q after %d tries, want %q after up to 3", a.Server, a.Tries, server)
 	}
 	if got, limit := len(zone.Asked()), 3; got > limit {
 		t.Errorf("asked %d times, more than the %d tries: %v", got, limit, zone.Asked())

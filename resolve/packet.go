@@ -48,6 +48,7 @@ const (
 	answerPacket packetKind = iota // it is the answer, or cannot be read
 	cutPacket                      // truncated: ask over TCP
 	formErr                        // the server could not read the question
+	otherPacket                    // it answers another question under the same ID
 )
 
 // readPacket reads a packet that came back for a question.
@@ -64,8 +65,10 @@ func readPacket(data, question []byte, name string, t Type) (Answer, packetKind)
 		return failed(name, t, Malformed, errUnread), answerPacket
 	case m.Response && m.Rcode == dns.RcodeFormatError && (len(m.Question) == 0 || matches(m, name, t)):
 		return answer(m, name, t), formErr
+	case m.Response && m.Truncated && len(m.Question) == 0:
+		return Answer{}, cutPacket
 	case !matches(m, name, t):
-		return failed(name, t, Malformed, errUnread), answerPacket
+		return Answer{}, otherPacket
 	case m.Truncated:
 		return Answer{}, cutPacket
 	}

@@ -90,6 +90,19 @@ func TestShortAddressIsMalformed(t *testing.T) {
 	}
 }
 
+// A server that sets TC may leave out everything but the header.
+func TestBareTruncatedPacketIsCut(t *testing.T) {
+	m := new(dns.Msg)
+	m.Response, m.Truncated = true, true
+	data, err := m.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, kind := readPacket(data, appendQuestion(nil, "a.example", A, 1, true), "a.example", A); kind != cutPacket {
+		t.Errorf("kind %v, want cut", kind)
+	}
+}
+
 func FuzzPacket(f *testing.F) {
 	const name = "7.100.51.198.bl.example"
 	f.Add(packed(f, name, dns.RcodeSuccess, []string{name + ". 60 A 127.0.0.2"}, nil))

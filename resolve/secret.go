@@ -30,7 +30,7 @@ func (a Answer) Mask(secret string) Answer {
 		return a
 	}
 	m := func(s string) string { return Mask(s, secret) }
-	a.Name = m(a.Name)
+	a.Name, a.Server = m(a.Name), m(a.Server)
 	a.Chain = mapped(a.Chain, m)
 	records := make([]Record, len(a.Records))
 	for i, r := range a.Records {

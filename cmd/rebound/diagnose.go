@@ -15,6 +15,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/rebound-mail/rebound"
+	"github.com/rebound-mail/rebound/dnsbl"
 	"github.com/rebound-mail/rebound/finding"
 	"github.com/rebound-mail/rebound/report"
 	"github.com/rebound-mail/rebound/resolve"
@@ -89,7 +90,7 @@ func (a *app) diagnose(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	d := &rebound.Diagnoser{Resolver: source, Keys: keys, Now: now, Timeout: c.Duration("timeout"), Progress: a.progress()}
+	d := &rebound.Diagnoser{Resolver: source, Keys: keys, ListMemory: new(dnsbl.Memory), Now: now, Timeout: c.Duration("timeout"), Progress: a.progress()}
 	one := func(name string, cs rebound.Case) error { return a.one(ctx, c, d, name, cs) }
 	switch {
 	case demo:

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -26,7 +27,7 @@ func (a *app) dnsblCommand() *cli.Command {
 			"   rebound dnsbl -all -json shop.example\n" +
 			"   rebound dnsbl -watch 15m 198.51.100.0/28 shop.example\n" +
 			"   rebound dnsbl -keys keys.txt 198.51.100.7\n\n" +
-			"\"-\" reads targets from standard input, one a line. Lists of your own are a zone a line, or stanzas in the form of the catalogue.",
+			"\"-\" reads targets from standard input, one a line. Lists of your own are a zone a line, with ipv4, ipv6 or domain behind it where they list these alone, or stanzas in the form of the catalogue.",
 		Flags: append(append(outputFlags(), dnsFlags()...),
 			&cli.BoolFlag{Name: "all", Usage: "ask every usable list of the catalogue"},
 			&cli.StringFlag{Name: "lists", Usage: "ask the lists in `FILE` in place of the catalogue's"},
@@ -55,18 +56,23 @@ func (a *app) dnsbl(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	checker := &dnsbl.Checker{Catalogue: lists, Keys: keys, Patience: c.Duration("timeout")}
 	role := dnsbl.Role(0)
-	if c.Bool("all") && lists == nil {
-		checker.Catalogue, role = dnsbl.Default().Askable(keys), dnsbl.Anywhere
+	switch {
+	case c.Duration("timeout") <= 0 || c.IsSet("watch") && c.Duration("watch") <= 0:
+		return errors.New("dnsbl: -timeout and -watch are times such as 10s and 15m")
+	case lists != nil && c.Bool("all"):
+		return errors.New("dnsbl: -lists and -all exclude each other")
+	case lists != nil:
+	case c.Bool("all"):
+		lists, role = dnsbl.Default().Askable(keys), dnsbl.Anywhere
+	default:
+		lists = dnsbl.Default().Asked(keys)
 	}
 	w := a.writer(c)
 	if c.Bool("catalogue") {
-		if checker.Catalogue == nil {
-			checker.Catalogue = dnsbl.Default().Asked(keys)
-		}
-		return writeJSON(w, checker.Catalogue)
+		return writeJSON(w, lists)
 	}
+	checker := &dnsbl.Checker{Catalogue: lists, Keys: keys, Patience: c.Duration("timeout")}
 	targets, err := a.targets(c.Args().Slice(), role)
 	if err != nil {
 		return err
@@ -111,13 +117,17 @@ func (a *app) targets(args []string, role dnsbl.Role) ([]dnsbl.Target, error) {
 		}
 	}
 	var targets []dnsbl.Target
+	seen := map[dnsbl.Target]bool{}
 	for _, word := range words {
 		some, err := spread(word)
 		if err != nil {
 			a.complain(err)
 		}
 		for _, t := range some {
-			targets = append(targets, t.As(role))
+			if t = t.As(role); !seen[t] {
+				seen[t] = true
+				targets = append(targets, t)
+			}
 		}
 		if len(targets) > maxTargets {
 			return nil, fmt.Errorf("dnsbl: more than %d targets", maxTargets)
@@ -132,13 +142,13 @@ func spread(word string) ([]dnsbl.Target, error) {
 		switch {
 		case p.Addr().BitLen()-p.Bits() > 16:
 			return nil, fmt.Errorf("dnsbl: %s holds more than %d addresses", word, maxTargets)
-		case isPrivate(p.Addr()):
+		case !isPublic(p.Addr()):
 			return nil, fmt.Errorf("dnsbl: %s is a private network, which no list holds", word)
 		}
 		return slices.Collect(dnsbl.Prefix(p)), nil
 	}
 	t, err := dnsbl.ParseTarget(word)
-	if err == nil && isPrivate(t.Addr()) {
+	if err == nil && t.Addr().IsValid() && !isPublic(t.Addr()) {
 		err = fmt.Errorf("dnsbl: %s is a private address, which no list holds", t)
 	}
 	if err != nil {
@@ -147,7 +157,17 @@ func spread(word string) ([]dnsbl.Target, error) {
 	return []dnsbl.Target{t}, nil
 }
 
-func isPrivate(addr netip.Addr) bool { return addr.IsPrivate() || addr.IsLinkLocalUnicast() }
+// isPublic reports whether mail may come from an address. The loopback addresses are
+// let through: some are the test entries of lists.
+func isPublic(addr netip.Addr) bool {
+	return !addr.IsPrivate() && !addr.IsLinkLocalUnicast() && !addr.IsUnspecified() && !addr.IsMulticast() && !sharedRange.Contains(addr)
+}
+
+// sharedRange is that of carriers' address translation (RFC 6598).
+var sharedRange = netip.MustParsePrefix("100.64.0.0/10")
+
+// kindWords are what may stand behind a zone.
+var kindWords = regexp.MustCompile(`^((ipv4|ipv6|domain)( |$))*$`)
 
 // listsFile reads lists of the caller's own: zones, one a line, or stanzas. It
 // returns nil for no file.
@@ -165,17 +185,18 @@ func listsFile(file string) (*dnsbl.Catalogue, error) {
 		if zone = strings.TrimSpace(zone); zone == "" {
 			continue
 		}
-		if strings.HasPrefix(zone, "id:") || strings.HasPrefix(zone, "zone:") {
+		if strings.Contains(zone, ": ") {
 			lists, err := dnsbl.Parse(bytes.NewReader(raw))
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", file, err)
 			}
 			return lists, nil
 		}
-		if _, err := dnsbl.Domain(zone); err != nil || strings.ContainsAny(zone, " \t") {
-			return nil, fmt.Errorf("%s: line %d: %q is no zone", file, n+1, zone)
+		name, kinds, _ := strings.Cut(strings.Join(strings.Fields(zone), " "), " ")
+		if _, err := dnsbl.Domain(name); err != nil || !kindWords.MatchString(kinds) {
+			return nil, fmt.Errorf("%s: line %d: %q is no zone, with ipv4, ipv6 or domain behind it where it lists these alone", file, n+1, zone)
 		}
-		zones = append(zones, zone)
+		zones = append(zones, strings.TrimSpace(name+" "+kinds))
 	}
 	if len(zones) == 0 {
 		return nil, fmt.Errorf("%s: holds no zone", file)
@@ -190,19 +211,21 @@ func keysFile(file string) (dnsbl.Keys, error) {
 		return keys, nil
 	}
 	raw, err := os.ReadFile(file)
-	if err != nil {
-		return nil, plainError(err)
+	if err != nil { // what is given may be the key itself
+		return nil, fmt.Errorf("-keys: %w", errors.Unwrap(err))
 	}
-	known := map[string]bool{}
+	var known []string
 	for l := range dnsbl.Default().All() {
-		known[l.Key] = true
+		if l.Key != "" && !slices.Contains(known, l.Key) {
+			known = append(known, l.Key)
+		}
 	}
 	for n, line := range strings.Split(string(raw), "\n") {
 		words := strings.Fields(line)
 		switch {
 		case len(words) == 0 || words[0][0] == '#':
-		case len(words) != 2 || !known[words[0]]:
-			return nil, fmt.Errorf("%s: line %d: is no name of a key, such as spamhaus-dqs, with the key behind it", file, n+1)
+		case len(words) != 2 || !slices.Contains(known, words[0]):
+			return nil, fmt.Errorf("%s: line %d: want a name and a key; the names are %s", file, n+1, strings.Join(known, ", "))
 		default:
 			keys[words[0]] = dnsbl.Secret(words[1])
 		}
@@ -233,6 +256,9 @@ func (a *app) ask(ctx context.Context, w io.Writer, c *cli.Command, checker *dns
 		if len(targets) >= manyTargets {
 			all.Results = append(all.Results, trim(report)...)
 		}
+	}
+	if err := ctx.Err(); err != nil {
+		return errors.New("interrupted: what was still asked is not known")
 	}
 	if c.Bool("json") || len(targets) < manyTargets {
 		return nil
@@ -300,7 +326,7 @@ func (a *app) watch(ctx context.Context, w io.Writer, c *cli.Command, checker *d
 	}
 	for change := range checker.Watch(ctx, ticker.C, targets...) {
 		a.done++
-		a.found = a.found || change.Kind == dnsbl.BecameListed
+		a.found = a.found || change.Kind == dnsbl.BecameListed && change.Result.Action == dnsbl.Block
 		if err := writeChange(w, c.Bool("json"), change); err != nil {
 			return err
 		}

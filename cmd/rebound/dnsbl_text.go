@@ -126,26 +126,43 @@ func writeRemovals(b *strings.Builder, report *dnsbl.Report) {
 
 // writeSummary tells of many targets together.
 func writeSummary(w io.Writer, targets int, report *dnsbl.Report) error {
-	listed, open := map[string]bool{}, map[string]int{}
-	var lists []string
+	listed := map[string]bool{}
+	type tally struct {
+		list               *dnsbl.List
+		listed, open, dead int
+		why                string
+	}
+	var lists []*tally
 	for _, res := range report.Results {
+		at := slices.IndexFunc(lists, func(t *tally) bool { return t.list == res.List })
+		if at < 0 {
+			at = len(lists)
+			lists = append(lists, &tally{list: res.List})
+		}
+		t := lists[at]
 		switch {
 		case res.Status == dnsbl.Listed && res.Action == dnsbl.Block:
 			listed[res.Target.String()] = true
-		case res.Status == dnsbl.Listed || !res.List.Usable():
+			t.listed++
+		case res.Status == dnsbl.Listed:
+		case res.Status == dnsbl.Dead:
+			t.dead, t.why = t.dead+1, res.Why
 		default:
-			if open[res.List.Zone]++; open[res.List.Zone] == 1 {
-				lists = append(lists, res.List.Zone)
-			}
+			t.open, t.why = t.open+1, res.Why
 		}
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d targets, %d of them on block lists\n", targets, len(listed))
-	for _, zone := range lists {
-		at := slices.IndexFunc(report.Results, func(res dnsbl.Result) bool {
-			return res.List.Zone == zone && res.Status != dnsbl.Listed && res.Status != dnsbl.NotListed
-		})
-		fmt.Fprintf(&b, "  no usable answer about %d of them from %s: %s\n", open[zone], zone, rebound.Plain(report.Results[at].Why))
+	for _, t := range lists {
+		if t.listed > 0 {
+			fmt.Fprintf(&b, "  %s lists %d of them\n", t.list.Zone, t.listed)
+		}
+		if t.open > 0 {
+			fmt.Fprintf(&b, "  no usable answer about %d of them from %s: %s\n", t.open, t.list.Zone, rebound.Plain(t.why))
+		}
+		if t.dead > 0 {
+			fmt.Fprintf(&b, "  %s is out of service: %s\n", t.list.Zone, rebound.Plain(t.why))
+		}
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

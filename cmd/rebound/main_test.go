@@ -222,7 +222,7 @@ func TestDNSBLNetwork(t *testing.T) {
 	}
 	for _, want := range []string{
 		"198.51.100.17: listed on 1, clean on 1\n", "198.51.100.18: listed on 2, clean on 0\n", "127.0.0.2 listed; it says: [31mlook at https://two.test/\n",
-		"17 targets, 2 of them on block lists\n", "no usable answer about 1 of them from bl.two.test: the resolver answered SERVFAIL\n",
+		"16 targets, 2 of them on block lists\n", "bl.one.test lists 2 of them\n", "no usable answer about 1 of them from bl.two.test: the resolver answered SERVFAIL\n",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
@@ -395,6 +395,12 @@ func TestBadInput(t *testing.T) {
 		{[]string{"diagnose", "-colour"}, exitNothing, "colour"},
 		{[]string{"dnsbl"}, exitNothing, "no address, network or domain given"},
 		{[]string{"dnsbl", "-offline", "198.51.100.300"}, exitNothing, "198.51.100.300"},
+		{[]string{"dnsbl", "-offline", "-all", "-lists", file(t, "one", "bl.one.test ipv4\n"), "198.51.100.3"}, exitNothing, "exclude each other"},
+		{[]string{"dnsbl", "-offline", "-lists", file(t, "odd", "bl.one.test ipv5\n"), "198.51.100.3"}, exitNothing, "line 1"},
+		{[]string{"dnsbl", "-offline", "-watch", "-5s", "198.51.100.3"}, exitNothing, "-watch"},
+		{[]string{"dnsbl", "-offline", "-keys", file(t, "two", "nobody key\n"), "198.51.100.3"}, exitNothing, "the names are spamhaus-dqs, abusix"},
+		{[]string{"dnsbl", "-offline", "anna@shop.example"}, exitNothing, "its domain, shop.example"},
+		{[]string{"dnsbl", "-offline", "100.64.0.1"}, exitNothing, "private address"},
 		{[]string{"dnsbl", "-offline", "10.0.0.0/8"}, exitNothing, "more than 65536 addresses"},
 		{[]string{"dnsbl", "-offline", "10.0.0.0/24"}, exitNothing, "private network"},
 		{[]string{"dnsbl", "-offline", "-keys", empty + ".none", "198.51.100.3"}, exitNothing, "no such file"},

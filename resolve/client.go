@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -101,7 +102,14 @@ func (c *Client) ask(ctx context.Context, name string, t Type, edns bool) Answer
 	defer c.release(q)
 
 	failure := failed(name, t, Timeout, nil)
-	i, sent, failures := 0, 0, 0
+	i, sent := 0, 0
+	var gaveUp []*pool // the servers that failed; a question to each is enough
+	fails := func(p *pool) (all bool) {
+		if !slices.Contains(gaveUp, p) {
+			gaveUp = append(gaveUp, p)
+		}
+		return len(gaveUp) >= min(len(c.Servers), len(tries))
+	}
 	finish := func(a Answer) Answer {
 		a.Tries = sent
 		return a
@@ -111,10 +119,10 @@ func (c *Client) ask(ctx context.Context, name string, t Type, edns bool) Answer
 			if i == len(tries) {
 				return finish(failure)
 			}
-			wait := tries[i]
-			if err := q.send(c.pool(i)); err != nil {
-				failure, wait = failed(name, t, Other, unreachable(c.Servers[i%len(c.Servers)], err)), 0
-				failures++
+			wait, p := tries[i], c.pool(i)
+			if err := q.send(p); err != nil {
+				failure, wait = failed(name, t, Other, unreachable(p.server, err)), 0
+				fails(p)
 			} else {
 				sent++
 			}
@@ -140,8 +148,7 @@ func (c *Client) ask(ctx context.Context, name string, t Type, edns bool) Answer
 				continue
 			}
 			failure = a
-			failures++
-			if failures >= min(len(c.Servers), len(tries)) && failures >= sent {
+			if fails(r.from) {
 				return finish(failure)
 			}
 			due = i < len(tries)

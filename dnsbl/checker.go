@@ -309,8 +309,7 @@ func (rd *round) take(q *question) (released []Result) {
 // speaksFor reports whether what the resolver did about other lists shows that a held
 // result is not its fault.
 func (rd *round) speaksFor(res *Result) bool {
-	switch res.Health.State {
-	case Parked, ListsWorld:
+	if res.looks() == Rewritten {
 		return rd.nxdomain
 	}
 	return rd.inside
@@ -343,24 +342,30 @@ func (r *run) done(rd *round) {
 // fault. It goes by the results about one target alone, so that it does not depend on
 // what comes first.
 func (rd *round) resolverFault(res *Result) HealthState {
+	kind := res.looks()
 	same, alike := map[string]bool{}, map[string]bool{}
-	invented := res.Health.State == Parked || res.Health.State == ListsWorld
 	for i := range rd.held {
-		other := &rd.held[i]
-		if other.Status == NotListed || invented != (other.Health.State == Parked || other.Health.State == ListsWorld) {
-			continue
-		}
-		alike[other.List.owner()] = true
-		if res.Health.State == Parked && other.foreign() == res.foreign() {
-			same[other.List.owner()] = true
+		if other := &rd.held[i]; other.looks() == kind {
+			alike[other.List.owner()] = true
+			if other.foreign() == res.foreign() {
+				same[other.List.owner()] = true
+			}
 		}
 	}
 	switch {
-	case res.Status == NotListed:
-		return Unseen
-	case invented && (len(same) > 1 || len(alike) > 2):
+	case kind == Filtered && len(alike) > 1, kind == Rewritten && (len(alike) > 2 || len(same) > 1 && res.Health.State == Parked):
+		return kind
+	}
+	return Unseen
+}
+
+// looks is the fault of the resolver that a held result looks like. That a zone of the
+// caller's is gone is no such fault: it may be mistyped.
+func (res *Result) looks() HealthState {
+	switch {
+	case res.Health.State == Parked, res.Health.State == ListsWorld:
 		return Rewritten
-	case !invented && len(alike) > 1:
+	case res.Health.State == Emptied, res.Health.State == Closed && !res.List.own:
 		return Filtered
 	}
 	return Unseen

@@ -591,6 +591,15 @@ func TestTwoListsParkedTogether(t *testing.T) {
 	}
 }
 
+// Zones of the caller's that do not exist are mistyped, or gone; nobody withholds them.
+func TestTwoMistypedZones(t *testing.T) {
+	for _, res := range checked(t, resolvetest.New(t, "other.test. A 192.0.2.1\n"), Own("bl.one.test", "bl.two.test"), target) {
+		if res.Status != Dead || res.Health.State != Closed {
+			t.Errorf("%s: %s, %s (%s), want a zone that is gone", res.List.Zone, res.Status, res.Health.State, res.Why)
+		}
+	}
+}
+
 // What refuses us, or answers outside 127/8, confirms no listing.
 func TestWhatConfirmsAListing(t *testing.T) {
 	lists, err := Parse(strings.NewReader(strings.ReplaceAll(limited, "rate: 4/1s\n", "code: 127.0.0.2 [spam] listed\n")))

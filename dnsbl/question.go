@@ -165,14 +165,14 @@ func (q *question) probe(ctx context.Context, now time.Time, absent bool) *probe
 	p, mine := q.memory.begin(q.seen, probeKey{q.kind, absent}, now)
 	if mine {
 		r, a := q.run, q.access
-		r.others.Go(func() { r.make(ctx, a, p, entry, absent) })
+		r.others.Go(func() { r.carryOut(ctx, a, p, entry, absent) })
 	}
 	return p
 }
 
-// make asks for a test entry, and where one is missing that must be there, for what
+// carryOut asks for a test entry, and where one is missing that must be there, for what
 // tells why.
-func (r *run) make(ctx context.Context, a access, p *probe, entry string, absent bool) {
+func (r *run) carryOut(ctx context.Context, a access, p *probe, entry string, absent bool) {
 	p.answer = r.test(ctx, a, entry)
 	p.status, _, p.why = a.list.Interpret(p.answer)
 	if !absent && p.answer.Status.Absent() {
@@ -266,7 +266,7 @@ func (q *question) missing(p *probe) {
 	case p.others != 0:
 		res.Status = Unknown
 		res.Why = fmt.Sprintf("it holds a test entry for %s and none for %s: whether it lists such things at all is not known", p.others, q.kind)
-		q.inside = true
+		q.inside = q.inside || !p.asked.Before(q.began)
 	case p.apex.Status == resolve.NXDomain:
 		res.Status, res.Why = Dead, "its zone is gone from DNS"
 		q.see(Closed)

@@ -175,6 +175,11 @@ type round struct {
 	held     []Result // perhaps the resolver's fault: until something speaks for it, or all lists are asked
 	inside   bool     // the resolver gave an answer within 127/8: it withholds none
 	nxdomain bool     // the resolver said of a name that it does not exist: it invents none
+
+	// The first list that an earlier round proves: when it comes to blaming the
+	// resolver, it is asked for its test entry again.
+	witness   access
+	witnessAt int
 }
 
 // A job is one list to be asked about one target.
@@ -279,7 +284,7 @@ func (r *run) do(ctx context.Context, q *question, j job) {
 	if !q.held {
 		r.results <- q.res
 	}
-	r.done(j.round)
+	r.done(ctx, j.round)
 }
 
 // take takes note of what a question tells of the resolver, and holds its result back
@@ -287,9 +292,11 @@ func (r *run) do(ctx context.Context, q *question, j job) {
 func (rd *round) take(q *question) (released []Result) {
 	rd.mu.Lock()
 	defer rd.mu.Unlock()
-	inside, nxdomain := q.inside, q.res.Answer.Status == resolve.NXDomain
-	news := inside && !rd.inside || nxdomain && !rd.nxdomain
-	rd.inside, rd.nxdomain = rd.inside || inside, rd.nxdomain || nxdomain
+	news := q.inside && !rd.inside || q.nxdomain && !rd.nxdomain
+	rd.inside, rd.nxdomain = rd.inside || q.inside, rd.nxdomain || q.nxdomain
+	if q.remembered && (rd.witness.list == nil || q.res.order.list < rd.witnessAt) {
+		rd.witness, rd.witnessAt = q.access, q.res.order.list
+	}
 	if q.held = q.held && !rd.speaksFor(&q.res); q.held {
 		rd.held = append(rd.held, q.res)
 	}
@@ -317,10 +324,11 @@ func (rd *round) speaksFor(res *Result) bool {
 
 // done counts a list as asked. After the last one the results that are held back
 // still are told.
-func (r *run) done(rd *round) {
+func (r *run) done(ctx context.Context, rd *round) {
 	if rd.open.Add(-1) > 0 {
 		return
 	}
+	r.hearWitness(ctx, rd)
 	faults := make([]HealthState, len(rd.held))
 	for i := range rd.held {
 		faults[i] = rd.resolverFault(&rd.held[i])
@@ -330,10 +338,26 @@ func (r *run) done(rd *round) {
 			fault = Filtered // an absence that nothing proves
 		}
 		if fault != Unseen {
+			r.memory.absolve(rd.held[i].List, rd.target.Kind())
 			rd.held[i].blameResolver(fault)
 		}
 		r.results <- rd.held[i]
 	}
+}
+
+// hearWitness asks a list that an earlier round proves for its test entry, where the
+// resolver seems to withhold those of others and nothing else of this round speaks for
+// it.
+func (r *run) hearWitness(ctx context.Context, rd *round) {
+	suspicious := slices.ContainsFunc(rd.held, func(res Result) bool { return rd.resolverFault(&res) == Filtered })
+	if !suspicious || rd.witness.list == nil {
+		return
+	}
+	if rd.witness.key != "" {
+		ctx = resolve.WithSecret(ctx, rd.witness.key)
+	}
+	answer := r.test(ctx, rd.witness, rd.witness.list.presentEntry(rd.witness.kind))
+	rd.inside = slices.ContainsFunc(answer.Addrs(), func(a netip.Addr) bool { return !isForeign(a) })
 }
 
 // resolverFault says what the resolver does when a list looks dead, those of other
@@ -353,7 +377,7 @@ func (rd *round) resolverFault(res *Result) HealthState {
 		}
 	}
 	switch {
-	case kind == Filtered && len(alike) > 1, kind == Rewritten && (len(alike) > 2 || len(same) > 1 && res.Health.State == Parked):
+	case kind == Filtered && !rd.inside && len(alike) > 1, kind == Rewritten && (len(alike) > 2 || len(same) > 1 && res.Health.State == Parked):
 		return kind
 	}
 	return Unseen
@@ -365,7 +389,7 @@ func (res *Result) looks() HealthState {
 	switch {
 	case res.Health.State == Parked, res.Health.State == ListsWorld:
 		return Rewritten
-	case res.Health.State == Emptied, res.Health.State == Closed && !res.List.own:
+	case res.Health.State == Emptied, res.Health.State == Closed && !res.List.own, res.Health.State == Refuses:
 		return Filtered
 	}
 	return Unseen

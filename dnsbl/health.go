@@ -87,13 +87,18 @@ type probeKey struct {
 
 // A probe is the answer of a test entry. The rest is there when done is closed.
 type probe struct {
-	done    chan struct{}
-	asked   time.Time
-	answer  resolve.Answer
-	status  Status // what the list means by it
-	why     string
-	apex    resolve.Answer // where the entry is missing: does the zone exist at all?
-	others  Kind           // of a caller's list, where the entry of the kind is missing: those that are there
+	done   chan struct{}
+	asked  time.Time
+	answer resolve.Answer
+	status Status // what the list means by it
+	why    string
+
+	// Where the entry is missing: does the zone exist at all, and of a caller's list,
+	// which entries of other kinds are there.
+	apex   resolve.Answer
+	others Kind
+	unsure resolve.Status // how a question about these failed; Unset if none did
+
 	expires time.Time
 }
 
@@ -152,12 +157,22 @@ func (m *Memory) admit(l *List, k Kind, now time.Time, patience time.Duration) (
 	return z, z.health(k), wait, ""
 }
 
-// spend takes a token for a question beside the first, if there is one at once.
-func (m *Memory) spend(z *zoneMemory, now time.Time) bool {
+// spend takes a token for a question beside the first, and returns how long to wait
+// before it is asked; ok is false where that is longer than patience.
+func (m *Memory) spend(z *zoneMemory, now time.Time, patience time.Duration) (wait time.Duration, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	_, limit := z.limits.take(now, 0)
-	return limit == nil
+	wait, limit := z.limits.take(now, patience)
+	return wait, limit == nil
+}
+
+// refund gives back the token of a question that was not asked.
+func (m *Memory) refund(z *zoneMemory) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, b := range z.limits {
+		b.tokens++
+	}
 }
 
 // note remembers how a question that was sent at asked ended, and returns the
@@ -247,11 +262,24 @@ func (m *Memory) see(z *zoneMemory, k Kind, s HealthState, now time.Time) Health
 	return z.health(k)
 }
 
-// doubt has a list show its test entry again before an absence on it counts.
-func (m *Memory) doubt(l *List, k Kind) {
+// doubt has every list show its test entry of a kind again before an absence on it
+// counts.
+func (m *Memory) doubt(k Kind) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.zone(l).probes, probeKey{k, false})
+	for _, z := range m.zones {
+		delete(z.probes, probeKey{k, false})
+	}
+}
+
+// absolve forgets what a list was seen to be as one of a kind: it was the resolver.
+func (m *Memory) absolve(l *List, k Kind) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	z := m.zone(l)
+	z.seen[k] = Health{}
+	delete(z.probes, probeKey{k, false})
+	delete(z.probes, probeKey{k, true})
 }
 
 // begin returns the probe of a test entry, and whether the caller has to make it.
@@ -277,9 +305,9 @@ func (m *Memory) begin(z *zoneMemory, key probeKey, now time.Time) (p *probe, mi
 // next.
 func (p *probe) finish(now time.Time, absent bool) {
 	switch {
-	case p.answer.Status == resolve.Canceled:
+	case p.answer.Status == resolve.Canceled, p.unsure == resolve.Canceled:
 		p.expires = now
-	case !p.answer.Status.Known():
+	case !p.answer.Status.Known(), p.unsure != resolve.Unset:
 		p.expires = now.Add(probeFailed)
 	case absent && p.answer.Status.Absent():
 		p.expires = now.Add(absentFor)

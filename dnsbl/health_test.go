@@ -778,3 +778,137 @@ func TestOutage(t *testing.T) {
 		t.Errorf("5 seconds later %s, want clean on 3", got)
 	}
 }
+
+// A switchable is a resolver that a test changes between rounds.
+type switchable struct {
+	mu sync.Mutex
+	r  resolve.Resolver
+}
+
+func (s *switchable) set(r resolve.Resolver) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.r = r
+}
+
+func (s *switchable) Resolve(ctx context.Context, name string, t resolve.Type) resolve.Answer {
+	s.mu.Lock()
+	r := s.r
+	s.mu.Unlock()
+	return r.Resolve(ctx, name, t)
+}
+
+// filter withholds answers within 127/8.
+func filter(r resolve.Resolver) resolve.Resolver {
+	return resolverFunc(func(ctx context.Context, name string, t resolve.Type) resolve.Answer {
+		a := r.Resolve(ctx, name, t)
+		if a.Status == resolve.OK && t == resolve.A {
+			return resolve.Answer{Name: a.Name, Type: t, Status: resolve.NoData, TTL: time.Minute}
+		}
+		return a
+	})
+}
+
+func verdicts(t *testing.T, c *Checker, targets ...Target) string {
+	t.Helper()
+	var list []string
+	for _, res := range inOrder(slices.Collect(c.Check(t.Context(), targets...))) {
+		list = append(list, strings.TrimSpace(res.List.ID[:1]+" "+res.Status.String()+" "+string(res.Health.State)))
+	}
+	return strings.Join(list, ", ")
+}
+
+// A list that an earlier round proved speaks for the resolver in a later one, too.
+func TestEmptiedListsBesideAProvenOne(t *testing.T) {
+	now := newClock()
+	zone := resolvetest.New(t, "2.0.0.127.w.test. A 127.0.0.2\nother.e.test. TXT left\nother.f.test. TXT left\n")
+	c := &Checker{Resolver: zone, Now: now.Now, Catalogue: Own("w.test ipv4", "e.test ipv4", "f.test ipv4")}
+	for range 4 {
+		if got, want := verdicts(t, c, target), "w not-listed proven, e dead emptied, f dead emptied"; got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+		now.add(5 * time.Hour)
+	}
+	now.add(-4 * time.Hour)
+	zone.Forget()
+	verdicts(t, c, target)
+	if got := len(zone.Asked()); got < 4 {
+		t.Errorf("only %d questions: was the witness asked?", got)
+	}
+}
+
+// What was the resolver's doing is not remembered as the lists' illness.
+func TestMendedResolver(t *testing.T) {
+	now := newClock()
+	zone := resolvetest.New(t, "2.0.0.127.a.test. A 127.0.0.2\n2.0.0.127.b.test. A 127.0.0.2\n25.100.51.198.a.test. A 127.0.0.2\n")
+	invents := resolverFunc(func(_ context.Context, name string, t resolve.Type) resolve.Answer {
+		return resolve.Answer{Name: name, Type: t, Status: resolve.OK, TTL: time.Minute, Records: []resolve.Record{{Type: resolve.A, Addr: netip.MustParseAddr("203.0.113.9")}}}
+	})
+	for name, ill := range map[string]resolve.Resolver{"rewritten": invents, "filtered": filter(zone)} {
+		s := &switchable{r: ill}
+		c := &Checker{Resolver: s, Now: now.Now, Catalogue: Own("a.test", "b.test")}
+		if got, want := verdicts(t, c, target), "a unknown "+name+", b unknown "+name; got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+		s.set(zone)
+		now.add(time.Minute)
+		if got := verdicts(t, c, target); !strings.HasPrefix(got, "a listed") || !strings.HasSuffix(got, "b not-listed proven") {
+			t.Errorf("mended after %s: %s, want a listing and an absence", name, got)
+		}
+	}
+}
+
+// That a name does not exist speaks for the resolver in a probe, too.
+func TestProbesSpeakForTheResolver(t *testing.T) {
+	zone := resolvetest.New(t, "*.a.test. A 203.0.113.1\n*.b.test. A 203.0.113.2\n*.c.test. A 203.0.113.3\n25.100.51.198.w.test. A 127.0.0.2\n2.0.0.127.w.test. A 127.0.0.2\n")
+	c := &Checker{Resolver: zone, Catalogue: Own("a.test", "b.test", "c.test", "w.test")}
+	got := verdicts(t, c, target)
+	if !strings.HasPrefix(got, "a dead parked, b dead parked, c dead parked, w listed") {
+		t.Errorf("%s, want three parked lists", got)
+	}
+}
+
+// Where it could not be asked what an own list lists, it is not said to be emptied.
+func TestOwnListHalfAsked(t *testing.T) {
+	zone := resolvetest.New(t, "test.d.test. A 127.0.0.2\n;! test.d.test A TIMEOUT\n2.0.0.127.w.test. A 127.0.0.2\n")
+	c := &Checker{Resolver: zone, Catalogue: Own("d.test", "w.test")}
+	if got, want := verdicts(t, c, target), "d unknown, w not-listed proven"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// Who gives up waiting for a limit leaves its token to others.
+func TestTokensAreGivenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lists, err := Parse(strings.NewReader(strings.ReplaceAll(limited, "4/1s", "1/1m")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := &Checker{Resolver: resolvetest.New(t, "other.test. A 192.0.2.1\n"), Catalogue: lists.Select(WithID("slow")), Patience: time.Hour}
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(50*time.Millisecond, cancel)
+		for range c.Check(ctx, slices.Collect(Prefix(netip.MustParsePrefix("198.51.100.0/28")))...) {
+		}
+		c.Patience = 0
+		time.Sleep(2 * time.Minute)
+		if res := only(t, c, target); res.Status != NotListed {
+			t.Errorf("%s (%s), want an answer", res.Status, res.Why)
+		}
+	})
+}
+
+// Patience covers the test entries of a list.
+func TestPatienceOfTestEntries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lists, err := Parse(strings.NewReader(strings.ReplaceAll(limited, "4/1s", "1/300ms\npresent: 127.0.0.2")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := &Checker{Resolver: resolvetest.New(t, "2.0.0.127.slow.test. A 127.0.0.2\n"), Catalogue: lists.Select(WithID("slow")), Patience: time.Hour}
+		for res := range c.CheckAll(t.Context(), Prefix(netip.MustParsePrefix("198.51.100.0/29"))) {
+			if res.Status != NotListed || res.Health.State != Proven {
+				t.Errorf("%s: %s (%s)", res.Target, res.Status, res.Why)
+			}
+		}
+	})
+}

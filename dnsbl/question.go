@@ -20,8 +20,12 @@ type question struct {
 	labels string // the labels of an address before a zone
 	res    Result
 	held   bool      // the result may be the resolver's fault
-	inside bool      // the resolver gave an answer within 127/8
 	began  time.Time // of the round
+
+	// What the resolver did in this round: it gave an answer within 127/8, and said of
+	// a name that it does not exist.
+	inside, nxdomain bool
+	remembered       bool // the list is proven by an earlier round
 
 	started bool // it has been asked at all
 }
@@ -39,7 +43,7 @@ type access struct {
 func (q *question) about(j job) {
 	t := j.round.target
 	q.access = access{list: j.list, kind: t.Kind()}
-	q.labels, q.began, q.held, q.inside = j.round.labels, j.round.began, false, false
+	q.labels, q.began, q.held, q.inside, q.nxdomain, q.remembered = j.round.labels, j.round.began, false, false, false, false
 	q.res = Result{List: j.list, Target: t, Action: j.list.Action, order: order{j.round.number, j.number}, catalogue: q.checker.Catalogue}
 }
 
@@ -62,13 +66,10 @@ func (q *question) ask(ctx context.Context) {
 		res.Why = failures[resolve.Canceled]
 		return
 	}
-	now, patience := q.checker.now(), q.checker.Patience
-	if end, ok := ctx.Deadline(); ok {
-		patience = min(patience, time.Until(end))
-	}
+	now := q.checker.now()
 	var wait time.Duration
 	var why string
-	q.seen, res.Health, wait, why = q.memory.admit(l, q.kind, now, patience)
+	q.seen, res.Health, wait, why = q.memory.admit(l, q.kind, now, q.patience(ctx))
 	if why != "" {
 		res.Why = why
 		if !res.Health.Until.IsZero() {
@@ -78,6 +79,7 @@ func (q *question) ask(ctx context.Context) {
 	}
 	if wait > 0 && !sleep(ctx, wait) {
 		q.memory.note(q.seen, q.kind, resolve.Answer{Status: resolve.Canceled}, now, q.checker.now)
+		q.memory.refund(q.seen)
 		res.Why = failures[resolve.Canceled]
 		return
 	}
@@ -85,6 +87,7 @@ func (q *question) ask(ctx context.Context) {
 	res.Answer = q.put(ctx, q.access, name, resolve.A)
 	res.Health = q.memory.note(q.seen, q.kind, res.Answer, now, q.checker.now)
 	res.Status, res.Codes, res.Why = l.Interpret(res.Answer)
+	q.nxdomain = res.Answer.Status == resolve.NXDomain
 	q.inside = slices.ContainsFunc(res.Answer.Records, func(r resolve.Record) bool { return r.Addr.IsValid() && !isForeign(r.Addr) })
 	if (res.Status == Listed || res.Status == NotListed) && res.Health.State != Proven && res.Health.State != Unseen {
 		q.see(Unseen) // whatever ailed the list, it answers
@@ -122,6 +125,14 @@ func (q *question) name() (string, error) {
 		return "", errors.New(resolve.Mask(err.Error(), key))
 	}
 	return name, nil
+}
+
+// patience is how long a question may wait for the operator's limit.
+func (r *run) patience(ctx context.Context) time.Duration {
+	if end, ok := ctx.Deadline(); ok {
+		return min(r.checker.Patience, time.Until(end))
+	}
+	return r.checker.Patience
 }
 
 // put asks the resolver.
@@ -178,10 +189,16 @@ func (r *run) carryOut(ctx context.Context, a access, p *probe, entry string, ab
 	if !absent && p.answer.Status.Absent() {
 		p.apex = r.put(ctx, a, a.zone, resolve.SOA)
 		for kind, entries := range testEntries {
-			if a.list.own && kind != a.kind {
-				if status, _, _ := a.list.Interpret(r.test(ctx, a, entries[0])); status == Listed {
-					p.others |= kind
-				}
+			if !a.list.own || kind == a.kind {
+				continue
+			}
+			other := r.test(ctx, a, entries[0])
+			status, _, _ := a.list.Interpret(other)
+			switch {
+			case status == Listed:
+				p.others |= kind
+			case !other.Status.Known():
+				p.unsure = other.Status
 			}
 		}
 	}
@@ -191,11 +208,16 @@ func (r *run) carryOut(ctx context.Context, a access, p *probe, entry string, ab
 // test asks for a test entry, within the operator's limit.
 func (r *run) test(ctx context.Context, a access, entry string) resolve.Answer {
 	name, err := below(testName(entry), a.zone)
-	switch {
-	case err != nil:
+	if err != nil {
 		return resolve.Answer{Status: resolve.Other, Err: err}
-	case !r.memory.spend(a.seen, r.checker.now()):
+	}
+	wait, ok := r.memory.spend(a.seen, r.checker.now(), r.patience(ctx))
+	switch {
+	case !ok:
 		return resolve.Answer{Status: resolve.Other, Err: errLimit}
+	case wait > 0 && !sleep(ctx, wait):
+		r.memory.refund(a.seen)
+		return resolve.Answer{Status: resolve.Canceled, Err: context.Cause(ctx)}
 	}
 	return r.put(ctx, a, name, resolve.A)
 }
@@ -206,7 +228,7 @@ var errLimit = errors.New("the operator's limit is used up")
 // it gave up, it is made again.
 func (q *question) await(ctx context.Context, p *probe, absent bool) (*probe, bool) {
 	for p.wait(ctx) {
-		if p.answer.Status != resolve.Canceled || ctx.Err() != nil {
+		if p.answer.Status != resolve.Canceled && p.unsure != resolve.Canceled || ctx.Err() != nil {
 			return p, true
 		}
 		p = q.probe(ctx, q.checker.now(), absent)
@@ -228,9 +250,11 @@ func (q *question) trustAbsence(ctx context.Context, p *probe) {
 		res.Status, res.Why = Unknown, "its test entry, which must be there, could not be asked: "+failures[resolve.Canceled]
 		return
 	}
+	fresh := !p.asked.Before(q.began)
+	q.nxdomain = q.nxdomain || fresh && p.answer.Status == resolve.NXDomain
 	switch {
 	case p.listed():
-		q.inside = q.inside || !p.asked.Before(q.began)
+		q.inside, q.remembered = q.inside || fresh, !fresh
 		if res.Health.State != Proven || q.checker.now().Sub(res.Health.At) >= presentFor {
 			q.see(Proven)
 		}
@@ -253,6 +277,7 @@ func (q *question) trustAbsence(ctx context.Context, p *probe) {
 func (q *question) missing(p *probe) {
 	l, res := q.list, &q.res
 	operator := publicResolver(p.answer.Server)
+	q.held = true
 	switch {
 	case l.Silent:
 		res.Status, res.Why = Refused, "it does not show its own test entry, and that is how it treats those whom it does not serve"
@@ -264,17 +289,20 @@ func (q *question) missing(p *probe) {
 		res.Status, res.Why = Refused, "it does not show its own test entry when it is asked through "+operator
 		q.see(Refuses)
 	case p.others != 0:
+		q.held = false
 		res.Status = Unknown
 		res.Why = fmt.Sprintf("it holds a test entry for %s and none for %s: whether it lists such things at all is not known", p.others, q.kind)
 		q.inside = q.inside || !p.asked.Before(q.began)
+	case p.unsure != resolve.Unset:
+		q.held = false
+		res.Status = Unknown
+		res.Why = "it does not hold the test entry for " + q.kind.String() + ", and those for other things could not be asked: " + failure(resolve.Answer{Status: p.unsure})
 	case p.apex.Status == resolve.NXDomain:
 		res.Status, res.Why = Dead, "its zone is gone from DNS"
 		q.see(Closed)
-		q.held = true
 	default:
 		res.Status, res.Why = Dead, "it does not hold its own test entry: it says of nobody that he is listed"
 		q.see(Emptied)
-		q.held = true
 	}
 }
 
@@ -308,6 +336,7 @@ func (q *question) doubt(ctx context.Context, p *probe) {
 	if ok {
 		probe = p.answer
 		res.Probe = probe
+		q.nxdomain = q.nxdomain || !p.asked.Before(q.began) && probe.Status == resolve.NXDomain
 	}
 	switch {
 	case probe.Status.Absent():
@@ -350,7 +379,7 @@ const reasonTime = time.Second
 // refusal. It is a courtesy: its failure changes nothing, and where the operator's
 // limit is used up it is left out.
 func (r *run) reason(ctx context.Context, a access, name string) string {
-	if !r.memory.spend(a.seen, r.checker.now()) {
+	if _, ok := r.memory.spend(a.seen, r.checker.now(), 0); !ok {
 		return ""
 	}
 	ctx, cancel := context.WithTimeout(ctx, reasonTime)

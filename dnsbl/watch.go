@@ -33,8 +33,9 @@ type Change struct {
 // ranging. A round that ctx cut short yields nothing.
 //
 // A target counts as delisted after two clean answers of which the second came when
-// the TTL of the first was over, and the list shows its test entry anew: one answer
-// that is served twice from a cache is one answer, and an emptied list delists nobody. What cannot be told changes nothing about a target.
+// the TTL of the first was over, and for which the lists showed their test entries anew:
+// one answer that is served twice from a cache is one answer, and neither an emptied
+// list nor a resolver that withholds answers delists anybody. What cannot be told changes nothing about a target.
 func (c *Checker) Watch(ctx context.Context, ticks <-chan time.Time, targets ...Target) iter.Seq[Change] {
 	return func(yield func(Change) bool) {
 		w := watch{entries: map[watchKey]*watched{}, ill: map[*List]bool{}, memory: c.remembered()}
@@ -119,7 +120,7 @@ func (w *watch) target(now time.Time, res Result) ChangeKind {
 	case res.Status != NotListed || e == nil:
 	case e.clean.IsZero():
 		e.clean = now.Add(res.Answer.TTL)
-		w.memory.doubt(res.List, res.Target.Kind())
+		w.memory.doubt(res.Target.Kind())
 	case !now.Before(e.clean):
 		delete(w.entries, key)
 		return Delisted

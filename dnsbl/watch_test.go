@@ -107,6 +107,40 @@ func TestWatchOfAnEmptiedList(t *testing.T) {
 	})
 }
 
+// Nor does a list without a test entry, behind a resolver that begins to withhold.
+func TestWatchBehindAFilter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now := newClock()
+		lists, err := Parse(strings.NewReader(strings.ReplaceAll(limited, "rate: 4/1s\n", "")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		lists = lists.Select(WithID("slow")).With(Own("a.test", "b.test"))
+		zone := resolvetest.New(t, "2.0.0.127.a.test. A 127.0.0.2\n2.0.0.127.b.test. A 127.0.0.2\n25.100.51.198.slow.test. 60 A 127.0.0.2\n")
+		s := &switchable{r: zone}
+		c := &Checker{Now: now.Now, Catalogue: lists, Resolver: s}
+		ticks := make(chan time.Time)
+		var got []string
+		go func() {
+			for change := range c.Watch(t.Context(), ticks, target) {
+				got = append(got, describe(change))
+			}
+		}()
+		for n := range 6 {
+			if n > 0 {
+				s.set(filter(zone))
+				now.add(time.Hour)
+				ticks <- now.Now()
+			}
+			synctest.Wait()
+		}
+		close(ticks)
+		if text := strings.Join(got, ", "); !strings.HasPrefix(text, "listed 198.51.100.25 slow.test") || strings.Contains(text, "delisted") {
+			t.Errorf("%q, want no delisting", text)
+		}
+	})
+}
+
 func describe(change Change) string {
 	res := change.Result
 	switch change.Kind {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,6 +52,29 @@ func TestClientAsksTheNextServer(t *testing.T) {
 	}
 	if a := both.Resolve(t.Context(), "a.example", resolve.A); a.Status != resolve.ServFail {
 		t.Errorf("both ill: %v, want SERVFAIL", a)
+	}
+}
+
+// A server that failed is not asked again while another may still answer: its one lost
+// packet costs no answer.
+func TestClientLeavesAServerThatFailed(t *testing.T) {
+	ill := resolvetest.New(t, ";! *.example ANY SERVFAIL\n")
+	var n atomic.Int32
+	well := scripted(t, func(w dns.ResponseWriter, q *dns.Msg) {
+		if n.Add(1) == 1 {
+			return
+		}
+		m := new(dns.Msg).SetReply(q)
+		m.Answer = []dns.RR{aRecord("a.example.", "192.0.2.1")}
+		_ = w.WriteMsg(m)
+	})
+	c, err := resolve.NewClient(resolvetest.Serve(t, ill), well.Servers[0].String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Tries = []time.Duration{20 * time.Millisecond, 20 * time.Millisecond, 5 * time.Second}
+	if a := c.Resolve(t.Context(), "a.example", resolve.A); a.Status != resolve.OK || len(ill.Asked()) != 1 {
+		t.Errorf("%v after the first server was asked %d times, want the second's answer", a, len(ill.Asked()))
 	}
 }
 

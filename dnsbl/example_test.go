@@ -28,7 +28,7 @@ func ExampleChecker_Report() {
 		}
 	}
 	// Output:
-	// listed on 1, clean on 0, 1 gave no answer
+	// listed on 1, clean on 0, 1 gave no answer (1 of high weight)
 	// zen.spamhaus.org listed: XBL: infected or hijacked machine (data of the CBL)
 	// bl.spamcop.net unknown: no answer came in time
 	// - Look the address up at check.spamhaus.org: it shows when it was last detected and the HELO name that was used.

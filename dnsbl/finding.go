@@ -111,6 +111,9 @@ func (res *Result) access() []finding.Fix {
 	if l.NeedsKey {
 		return []finding.Fix{{Action: finding.Edit, What: "Check the key for " + l.Name + ", and what it may be used for.", URL: l.RemovalURL}}
 	}
+	if l.Silent && l.Limit != "" {
+		return []finding.Fix{{Action: finding.Request, What: "See that its operator serves your resolver: " + l.Limit + ".", URL: l.KeyURL}}
+	}
 	what := "Ask through a resolver of your own that resolves by itself and forwards to nobody, such as Unbound on this machine."
 	if operator := publicResolver(res.Answer.Server); operator != "" {
 		what = "The question went through " + operator + ", which anybody may use. " + what

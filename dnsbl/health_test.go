@@ -274,7 +274,7 @@ func TestResolverThatFilters(t *testing.T) {
 	if f := report.Findings(); len(f) != 1 || f[0].Code != "resolver.withholds-answers" || !strings.Contains(f[0].Fact, "192.0.2.53:53") {
 		t.Errorf("findings %+v, want one about the resolver", f)
 	}
-	if got := report.Tally().String(); got != "listed on 0, clean on 0, 3 gave no answer" {
+	if got := report.Tally().String(); got != "listed on 0, clean on 0, 3 gave no answer (2 of high weight)" {
 		t.Errorf("tally %q", got)
 	}
 }

@@ -76,6 +76,7 @@ type Tally struct {
 	Clean   int // not on block lists
 	Absent  int // not on lists that block nothing
 	Silent  int // Unknown and Refused: no usable answer
+	Heavy   int // of these, block lists of high weight
 	Dead    int // lists out of service
 }
 
@@ -100,6 +101,9 @@ func (r *Report) Tally() Tally {
 			count = &t.Dead
 		}
 		*count++
+		if count == &t.Silent && res.List.Weight == High && res.List.Action == Block {
+			t.Heavy++
+		}
 	}
 	return t
 }
@@ -115,6 +119,9 @@ func (t Tally) String() string {
 	add(t.Allowed, "on %d allow lists")
 	add(t.Told, "on %d lists that only inform")
 	add(t.Silent, "%d gave no answer")
+	if t.Heavy > 0 {
+		parts[len(parts)-1] += fmt.Sprintf(" (%d of high weight)", t.Heavy)
+	}
 	add(t.Dead, "%d out of service")
 	return strings.Join(parts, ", ")
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rebound-mail/rebound"
 	"github.com/rebound-mail/rebound/dnsbl"
+	"github.com/rebound-mail/rebound/finding"
 )
 
 func writeResults(w io.Writer, report *dnsbl.Report) error {
@@ -22,16 +23,26 @@ func writeResults(w io.Writer, report *dnsbl.Report) error {
 	return nil
 }
 
-// writeReport writes what the lists say of one target: a table by weight, what is
-// not listed in one line, and what to do.
+// writeReport writes what the lists say of one target: what is wrong with the
+// resolver, a table by weight, what is not listed in one line, and what to do.
 func writeReport(w io.Writer, report *dnsbl.Report) error {
 	var b strings.Builder
 	target := report.Results[0].Target
 	fmt.Fprintf(&b, "%s: %s\n", target, report.Tally())
+	if target.Addr().IsLoopback() {
+		fmt.Fprintf(&b, "  note: no mail comes from %s; lists hold such addresses for tests (RFC 5782, section 5)\n", target)
+	}
+	for _, f := range report.Findings() {
+		if strings.HasPrefix(f.Code, "resolver.") {
+			writeNote(&b, f)
+		}
+	}
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	var clean, absent []string
+	var clean, absent, untold []string
 	for _, res := range report.Results {
 		switch {
+		case res.Health.State == dnsbl.Rewritten || res.Health.State == dnsbl.Filtered:
+			untold = append(untold, res.List.Zone)
 		case res.Status != dnsbl.NotListed:
 			fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", res.List.Weight, word(&res), res.List.Zone, rebound.Plain(says(&res)))
 		case res.List.Action == dnsbl.Block || res.List.Action == dnsbl.Mixed:
@@ -41,19 +52,26 @@ func writeReport(w io.Writer, report *dnsbl.Report) error {
 		}
 	}
 	_ = table.Flush()
+	writeNames(&b, "not known, because of the resolver", untold)
 	writeNames(&b, "not listed on", clean)
 	writeNames(&b, "not on the allow and information lists", absent)
-	writeRemovals(&b, report)
+	if !target.Addr().IsLoopback() {
+		writeRemovals(&b, report)
+	}
 	for _, f := range report.Findings() {
-		if strings.HasPrefix(f.Code, "resolver.") || f.Code == "dnsbl.refused" {
-			fmt.Fprintf(&b, "  note: %s %s\n", rebound.Plain(f.Fact), f.Consequence)
-			for _, fix := range f.Fixes {
-				fmt.Fprintf(&b, "    - %s%s\n", rebound.Plain(fix.What), page(fix.URL))
-			}
+		if f.Code == "dnsbl.refused" {
+			writeNote(&b, f)
 		}
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+func writeNote(b *strings.Builder, f finding.Finding) {
+	fmt.Fprintf(b, "  note: %s %s\n", rebound.Plain(f.Fact), f.Consequence)
+	for _, fix := range f.Fixes {
+		fmt.Fprintf(b, "    - %s%s\n", rebound.Plain(fix.What), page(fix.URL))
+	}
 }
 
 // word is the status of a result in a table: LISTED catches the eye.

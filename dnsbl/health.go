@@ -56,8 +56,9 @@ const (
 )
 
 // A Memory is what checkers remember of the lists: their test entries, their silence,
-// and how much of the operators' limits is left. The zero value is ready. It must not
-// be copied, and is safe for concurrent use by the checkers that share it.
+// and how much of the operators' limits is left. The zero value is ready. Checkers that
+// share one ask the same resolver. It must not be copied, and is safe for concurrent
+// use.
 type Memory struct {
 	mu       sync.Mutex
 	zones    map[string]*zoneMemory

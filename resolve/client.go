@@ -41,7 +41,8 @@ var (
 type Client struct {
 	// Servers are asked in this order. With none, every answer is Other.
 	Servers []netip.AddrPort
-	// Tries are the waits after each sending; nil means 0.1, 0.3 and 1 s.
+	// Tries are the waits after each sending, of which up to an eighth is left out at
+	// random; nil means 0.1, 0.3 and 1 s.
 	Tries []time.Duration
 
 	pools atomic.Pointer[[]*pool]
@@ -129,7 +130,7 @@ func (c *Client) ask(ctx context.Context, name string, t Type, edns bool) Answer
 			} else {
 				sent++
 			}
-			q.timer.Reset(wait)
+			q.timer.Reset(wait - jitter(wait))
 			due = false
 			i++
 		}
@@ -157,6 +158,15 @@ func (c *Client) ask(ctx context.Context, name string, t Type, edns bool) Answer
 			due = i < len(tries)
 		}
 	}
+}
+
+// jitter is up to an eighth of a wait. Questions that were sent together and lost in
+// a full buffer are else sent together again, and lost again.
+func jitter(wait time.Duration) time.Duration {
+	if wait <= 0 {
+		return 0
+	}
+	return time.Duration(rand.Int64N(int64(wait)/8 + 1))
 }
 
 // query returns a query that is ready to be sent, an old one where there is one.

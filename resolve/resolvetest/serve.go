@@ -46,6 +46,8 @@ func listen(t testing.TB) (net.PacketConn, net.Listener) {
 		if err != nil {
 			t.Fatalf("resolvetest.Serve: %v", err)
 		}
+		// Room for a burst of questions; the system may give less.
+		_ = udp.(*net.UDPConn).SetReadBuffer(8 << 20)
 		tcp, err := net.Listen("tcp", udp.LocalAddr().String())
 		if err == nil {
 			return udp, tcp

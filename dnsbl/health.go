@@ -74,6 +74,8 @@ type zoneMemory struct {
 	seen  [DomainName + 1]Health // by kind, Until unset
 	until time.Time              // it is not asked before
 
+	answered time.Time // when it last answered
+
 	misses  int // tries without an answer in a row
 	pause   time.Duration
 	trial   bool // one question is out to see whether the list answers again
@@ -198,6 +200,7 @@ func (m *Memory) note(z *zoneMemory, k Kind, a resolve.Answer, asked time.Time, 
 	}
 	if a.Status != resolve.Other {
 		m.answered = clock()
+		z.answered = m.answered
 		m.clearSuspects(asked)
 	}
 	if !a.Status.Known() {
@@ -225,8 +228,10 @@ func (z *zoneMemory) miss(m *Memory, tries int, asked, now time.Time) {
 		return // sent before the breaker opened
 	}
 	z.trial = false
-	z.misses += tries
-	if z.misses < maxMisses {
+	if z.answered.After(asked) {
+		return // lost, while others were answered
+	}
+	if z.misses += tries; z.misses < maxMisses {
 		return
 	}
 	z.pause = min(max(firstBreak, 2*z.pause), lastBreak)

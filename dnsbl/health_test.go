@@ -194,6 +194,28 @@ func TestBreakerAfterTheResolversSilence(t *testing.T) {
 	}
 }
 
+// A question that is lost while the list answers others is no silence.
+func TestLossIsNoSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &Checker{Catalogue: Own("a.test"), Resolver: resolverFunc(func(_ context.Context, name string, typ resolve.Type) resolve.Answer {
+			if name == "25.100.51.198.a.test" {
+				time.Sleep(1400 * time.Millisecond)
+				return resolve.Answer{Name: name, Type: typ, Status: resolve.Timeout, Tries: 3}
+			}
+			time.Sleep(20 * time.Millisecond)
+			if strings.HasPrefix(name, "2.0.0.127.") {
+				return resolve.Answer{Name: name, Type: typ, Status: resolve.OK, TTL: time.Minute, Records: []resolve.Record{{Type: resolve.A, Addr: netip.MustParseAddr("127.0.0.2")}}}
+			}
+			return resolve.Answer{Name: name, Type: typ, Status: resolve.NXDomain, TTL: time.Minute}
+		})}
+		for range c.Check(t.Context(), target, IP(netip.MustParseAddr("198.51.100.26"))) {
+		}
+		if res := only(t, c, IP(netip.MustParseAddr("198.51.100.27"))); res.Status != NotListed {
+			t.Errorf("%s (%s), want an answer", res.Status, res.Why)
+		}
+	})
+}
+
 // Beside a list that answers, one question tries a silent list, and only one.
 func TestOneTrialAtATime(t *testing.T) {
 	var (

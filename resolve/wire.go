@@ -18,11 +18,26 @@ const maxChain = 16
 
 // bare turns miekg's absolute form into the canonical one.
 func bare(name string) string {
-	name = strings.ToLower(escape.Undo(name))
+	name = lower(escape.Undo(name))
 	if name == "." {
 		return name
 	}
 	return strings.TrimSuffix(name, ".")
+}
+
+// lower makes the ASCII letters of a name small (RFC 4343, section 3). Other octets
+// stay what they are.
+func lower(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool { return 'A' <= r && r <= 'Z' }) {
+		return s
+	}
+	b := []byte(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
 }
 
 // record converts one resource record; ok is false for those that carry no data

@@ -48,6 +48,15 @@ func TestName(t *testing.T) {
 	}
 }
 
+// Only ASCII letters have a case in DNS; other octets come through.
+func TestBareKeepsOctets(t *testing.T) {
+	for in, want := range map[string]string{`Mail.Shop.Example.`: "mail.shop.example", `A\255\195\132.Example.`: "a\xff\xc3\x84.example", ".": "."} {
+		if got := bare(in); got != want {
+			t.Errorf("bare(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
 func TestTypeText(t *testing.T) {
 	for _, typ := range []Type{A, AAAA, MX, TXT, PTR, CNAME, SOA, NS, SPF, 257} {
 		text, _ := typ.MarshalText()

@@ -199,7 +199,9 @@ func (m *Memory) note(z *zoneMemory, k Kind, a resolve.Answer, asked time.Time, 
 		z.recover()
 	}
 	if a.Status != resolve.Other {
-		m.answered = clock()
+		if m.answered = asked.Add(a.Took); a.Took == 0 {
+			m.answered = clock()
+		}
 		z.answered = m.answered
 		m.clearSuspects(asked)
 	}

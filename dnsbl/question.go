@@ -21,6 +21,7 @@ type question struct {
 	res    Result
 	held   bool      // the result may be the resolver's fault
 	began  time.Time // of the round
+	now    time.Time // when it was asked
 
 	// What the resolver did in this round: it gave an answer within 127/8, and said of
 	// a name that it does not exist.
@@ -66,10 +67,10 @@ func (q *question) ask(ctx context.Context) {
 		res.Why = failures[resolve.Canceled]
 		return
 	}
-	now := q.checker.now()
+	q.now = q.checker.now()
 	var wait time.Duration
 	var why string
-	q.seen, res.Health, wait, why = q.memory.admit(l, q.kind, now, q.patience(ctx))
+	q.seen, res.Health, wait, why = q.memory.admit(l, q.kind, q.now, q.patience(ctx))
 	if why != "" {
 		res.Why = why
 		if !res.Health.Until.IsZero() {
@@ -78,14 +79,14 @@ func (q *question) ask(ctx context.Context) {
 		return
 	}
 	if wait > 0 && !sleep(ctx, wait) {
-		q.memory.note(q.seen, q.kind, resolve.Answer{Status: resolve.Canceled}, now, q.checker.now)
+		q.memory.note(q.seen, q.kind, resolve.Answer{Status: resolve.Canceled}, q.now, q.checker.now)
 		q.memory.refund(q.seen)
 		res.Why = failures[resolve.Canceled]
 		return
 	}
-	present := q.probe(ctx, now, false)
+	present := q.probe(ctx, q.now, false)
 	res.Answer = q.put(ctx, q.access, name, resolve.A)
-	res.Health = q.memory.note(q.seen, q.kind, res.Answer, now, q.checker.now)
+	res.Health = q.memory.note(q.seen, q.kind, res.Answer, q.now, q.checker.now)
 	res.Status, res.Codes, res.Why = l.Interpret(res.Answer)
 	q.nxdomain = res.Answer.Status == resolve.NXDomain
 	q.inside = slices.ContainsFunc(res.Answer.Records, func(r resolve.Record) bool { return r.Addr.IsValid() && !isForeign(r.Addr) })
@@ -129,7 +130,7 @@ func (q *question) name() (string, error) {
 
 // patience is how long a question may wait for the operator's limit.
 func (r *run) patience(ctx context.Context) time.Duration {
-	if end, ok := ctx.Deadline(); ok {
+	if end, ok := ctx.Deadline(); ok && r.checker.Patience > 0 {
 		return min(r.checker.Patience, time.Until(end))
 	}
 	return r.checker.Patience
@@ -137,7 +138,11 @@ func (r *run) patience(ctx context.Context) time.Duration {
 
 // put asks the resolver.
 func (r *run) put(ctx context.Context, a access, name string, t resolve.Type) resolve.Answer {
-	return r.resolver.Resolve(ctx, name, t).Mask(a.key)
+	answer := r.resolver.Resolve(ctx, name, t)
+	if a.key != "" {
+		answer = answer.Mask(a.key)
+	}
+	return answer
 }
 
 func (q *question) see(s HealthState) {
@@ -255,7 +260,7 @@ func (q *question) trustAbsence(ctx context.Context, p *probe) {
 	switch {
 	case p.listed():
 		q.inside, q.remembered = q.inside || fresh, !fresh
-		if res.Health.State != Proven || q.checker.now().Sub(res.Health.At) >= presentFor {
+		if res.Health.State != Proven || q.now.Sub(res.Health.At) >= presentFor {
 			q.see(Proven)
 		}
 		return

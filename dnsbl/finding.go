@@ -39,7 +39,7 @@ func (res *Result) Finding() finding.Finding {
 			f.Fact += " It says: " + res.Reason
 		}
 		f.Consequence = "Whether " + res.Target.String() + " is listed there is not known."
-		f.Fixes = res.access()
+		f.Fixes = res.waysIn()
 	case Dead:
 		f.Code, f.Outcome, f.Severity = "dnsbl.dead", finding.NotApplicable, finding.Info
 		f.Fact = fmt.Sprintf("%s says nothing: %s.", name, res.Why)
@@ -104,9 +104,9 @@ func consequence(res *Result) string {
 	return "Few receivers ask it."
 }
 
-// access returns the ways to an answer of a list that refuses us: a resolver of
+// waysIn returns the ways to an answer of a list that refuses us: a resolver of
 // one's own, or a key.
-func (res *Result) access() []finding.Fix {
+func (res *Result) waysIn() []finding.Fix {
 	l := res.List
 	if l.NeedsKey {
 		return []finding.Fix{{Action: finding.Edit, What: "Check the key for " + l.Name + ", and what it may be used for.", URL: l.RemovalURL}}

@@ -45,6 +45,14 @@ func (f resolverFunc) Resolve(ctx context.Context, name string, t resolve.Type) 
 	return f(ctx, name, t)
 }
 
+// addressed is the answer that a name has an address.
+func addressed(name, addr string) resolve.Answer {
+	return resolve.Answer{
+		Name: name, Type: resolve.A, Status: resolve.OK, TTL: time.Minute,
+		Records: []resolve.Record{{Name: name, Type: resolve.A, Addr: netip.MustParseAddr(addr)}},
+	}
+}
+
 func only(t *testing.T, c *Checker, targets ...Target) Result {
 	t.Helper()
 	results := slices.Collect(c.Check(t.Context(), targets...))
@@ -115,7 +123,7 @@ func mute(asked *[]string, mu *sync.Mutex, loud func(name string) bool) resolve.
 		*asked = append(*asked, name)
 		if loud(name) {
 			if strings.HasPrefix(name, "2.0.0.127.") {
-				return resolve.Answer{Name: name, Type: t, Status: resolve.OK, TTL: time.Minute, Records: []resolve.Record{{Name: name, Type: resolve.A, Addr: netip.MustParseAddr("127.0.0.2")}}}
+				return addressed(name, "127.0.0.2")
 			}
 			return resolve.Answer{Name: name, Type: t, Status: resolve.NXDomain, TTL: time.Minute}
 		}
@@ -204,7 +212,7 @@ func TestLossIsNoSilence(t *testing.T) {
 			}
 			time.Sleep(20 * time.Millisecond)
 			if strings.HasPrefix(name, "2.0.0.127.") {
-				return resolve.Answer{Name: name, Type: typ, Status: resolve.OK, TTL: time.Minute, Records: []resolve.Record{{Type: resolve.A, Addr: netip.MustParseAddr("127.0.0.2")}}}
+				return addressed(name, "127.0.0.2")
 			}
 			return resolve.Answer{Name: name, Type: typ, Status: resolve.NXDomain, TTL: time.Minute}
 		})}
@@ -585,7 +593,7 @@ func TestUnprovenBehindAFilter(t *testing.T) {
 	status := resolve.NoData
 	c := &Checker{Catalogue: lists, Resolver: resolverFunc(func(_ context.Context, name string, t resolve.Type) resolve.Answer {
 		if status == resolve.NXDomain && name == "2.0.0.127.a.test" {
-			return resolve.Answer{Name: name, Type: t, Status: resolve.OK, TTL: time.Minute, Records: []resolve.Record{{Type: resolve.A, Addr: netip.MustParseAddr("127.0.0.2")}}}
+			return addressed(name, "127.0.0.2")
 		}
 		return resolve.Answer{Name: name, Type: t, Status: status, TTL: time.Minute}
 	})}
@@ -758,7 +766,7 @@ func TestPatienceAmongQuitters(t *testing.T) {
 			case <-time.After(wait):
 			}
 			if wait > 5*time.Millisecond {
-				return resolve.Answer{Name: name, Type: typ, Status: resolve.OK, TTL: time.Minute, Records: []resolve.Record{{Type: resolve.A, Addr: netip.MustParseAddr("127.0.0.2")}}}
+				return addressed(name, "127.0.0.2")
 			}
 			return resolve.Answer{Name: name, Type: typ, Status: resolve.NXDomain, TTL: time.Minute}
 		})}
@@ -864,7 +872,7 @@ func TestMendedResolver(t *testing.T) {
 	now := newClock()
 	zone := resolvetest.New(t, "2.0.0.127.a.test. A 127.0.0.2\n2.0.0.127.b.test. A 127.0.0.2\n25.100.51.198.a.test. A 127.0.0.2\n")
 	invents := resolverFunc(func(_ context.Context, name string, t resolve.Type) resolve.Answer {
-		return resolve.Answer{Name: name, Type: t, Status: resolve.OK, TTL: time.Minute, Records: []resolve.Record{{Type: resolve.A, Addr: netip.MustParseAddr("203.0.113.9")}}}
+		return addressed(name, "203.0.113.9")
 	})
 	for name, ill := range map[string]resolve.Resolver{"rewritten": invents, "filtered": filter(zone)} {
 		s := &switchable{r: ill}

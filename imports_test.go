@@ -23,7 +23,11 @@ var mayImport = map[string][]string{
 	"bounce/internal/ses":     {},
 	"bounce/webhook":          {"bounce", "bounce/internal/ses"},
 	"dnsbl":                   {"finding", "resolve", "internal/stanza", "golang.org/x/net/publicsuffix", "golang.org/x/net/idna"},
+	"auth/internal/txt":       {"finding", "resolve"},
 	"auth/iprev":              {"finding", "resolve"},
+	"auth/spf":                {"auth/internal/txt", "finding", "resolve"},
+	"auth/dkim":               {"auth/internal/txt", "finding", "resolve", "github.com/emersion/go-msgauth/dkim", "golang.org/x/net/publicsuffix"},
+	"auth/dmarc":              {"auth/internal/txt", "finding", "resolve", "golang.org/x/net/publicsuffix"},
 	"":                        {"finding", "resolve", "bounce", "dnsbl", "auth/iprev"},
 	"report":                  {"", "finding", "bounce", "dnsbl", "auth/iprev"},
 }
@@ -38,6 +42,9 @@ var budget = map[string]int{
 	"bounce/webhook":  17,
 	"dnsbl":           13,
 	"auth/iprev":      12,
+	"auth/spf":        12,
+	"auth/dmarc":      13,
+	"auth/dkim":       15,
 	"":                29,
 	"report":          29,
 }

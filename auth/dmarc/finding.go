@@ -1,0 +1,55 @@
+package dmarc
+
+import (
+	"fmt"
+
+	"github.com/rebound-mail/rebound/finding"
+)
+
+// Findings tells the result of an evaluation in the common words, in one finding.
+func (res *Result) Findings() []finding.Finding {
+	f := finding.Finding{Code: "dmarc." + string(res.Result), Subject: res.Domain, Source: "RFC 9989, section 5.3", Evidence: res.evidence(), Fact: fmt.Sprintf("DMARC of %s: %s. %s", res.Domain, res.Result, res.Why)}
+	switch res.Result {
+	case Pass:
+		f.Outcome = finding.Clean
+	case TempError:
+		f.Severity, f.Consequence = finding.Notice, "Receivers that meet the same may put the mail off."
+	case None:
+		f.Outcome, f.Severity = finding.Found, finding.Warning
+		f.Consequence = "Gmail, Yahoo and Outlook.com want a record of everybody who sends in bulk."
+		f.Fixes = []finding.Fix{{Action: finding.Publish, What: "Publish a DMARC record: see what the check of the domain says.", Verify: fmt.Sprintf("A look-up of _dmarc.%s TXT gives it.", res.Org)}}
+	case PermError:
+		f.Outcome, f.Severity, f.Consequence = finding.Found, finding.Critical, "Receivers refuse mail whose From domain cannot exist."
+		f.Fixes = []finding.Fix{{Action: finding.Edit, What: "Write an address of your own domain into From.", Verify: "The next mail's From has a domain that resolves."}}
+	case Fail:
+		f.Outcome, f.Severity = finding.Found, finding.Critical
+		f.Consequence = map[Policy]string{
+			Reject:     fmt.Sprintf("%s asks receivers to refuse such mail (%s=%s), and they do.", res.PolicyDomain, res.Tag, res.Stated),
+			Quarantine: fmt.Sprintf("%s asks receivers to treat such mail as suspicious (%s=%s): it goes to the spam folder.", res.PolicyDomain, res.Tag, res.Stated),
+			PolicyNone: "The domain asks for nothing, but Gmail, Yahoo and Outlook.com refuse bulk mail that fails.",
+		}[res.Policy]
+		f.Fixes = res.fixes()
+	}
+	return []finding.Finding{f}
+}
+
+// fixes say how the mail would align: by the identifier that passes already, else by
+// either.
+func (res *Result) fixes() []finding.Fix {
+	verify := fmt.Sprintf("A test mail to a mailbox elsewhere shows dmarc=pass for %s.", res.Domain)
+	var list []finding.Fix
+	for _, a := range res.Alignments {
+		switch {
+		case a.Result == "pass" && a.Method == "dkim":
+			list = append(list, finding.Fix{Action: finding.Edit, What: fmt.Sprintf("Have the service that signs as %s sign as %s too (custom DKIM domain).", a.Domain, res.Domain), Verify: verify})
+		case a.Result == "pass":
+			list = append(list, finding.Fix{Action: finding.Edit, What: fmt.Sprintf("Have the service that sends with bounces to %s use a name under %s (custom bounce or return path domain), with SPF of its own.", a.Domain, res.Org), Verify: verify})
+		case a.Would:
+			list = append(list, finding.Fix{Action: finding.Edit, What: fmt.Sprintf("Repair %s of %s, which aligns: it is %s.", map[string]string{"spf": "SPF", "dkim": "the DKIM signature"}[a.Method], a.Domain, a.Result), Verify: verify})
+		}
+	}
+	if list == nil {
+		list = []finding.Fix{{Action: finding.Edit, What: fmt.Sprintf("Sign the mail with DKIM as %s at the server or service that sends it.", res.Domain), Verify: verify}}
+	}
+	return list
+}

@@ -44,14 +44,14 @@ func causeRows() []causeRow {
 		{bounce.Attachment, OfSender, "the receiver forbids an attachment of the mail", nil, "", ""},
 		{bounce.Malware, OfSender, "the receiver found malware in the mail", nil, "campaign", "the source is found"},
 		{bounce.MessageFormat, OfSender, "the mail breaks the rules of its format", nil, "", ""},
-		{bounce.SPFFailed, OfSender, "SPF does not allow {ip} to send for the domain", (*run).compareLegs, "stream", "a test mail passes SPF"},
-		{bounce.DKIMFailed, OfSender, "the mail has no valid DKIM signature", (*run).compareLegs, "stream", "a test mail passes DKIM"},
-		{bounce.DMARCFailed, OfSender, "the mail fails the DMARC policy of its From domain", (*run).compareLegs, "stream", "a test mail passes DMARC"},
+		{bounce.SPFFailed, OfSender, "SPF does not allow {ip} to send for the domain", (*run).compareAuth, "stream", "a test mail passes SPF"},
+		{bounce.DKIMFailed, OfSender, "the mail has no valid DKIM signature", (*run).compareAuth, "stream", "a test mail passes DKIM"},
+		{bounce.DMARCFailed, OfSender, "the mail fails the DMARC policy of its From domain", (*run).compareAuth, "stream", "a test mail passes DMARC"},
 		{bounce.ARCFailed, OfForwarder, "a forwarder broke the ARC chain", nil, "", ""},
-		{bounce.Unauthenticated, OfSender, "the mail passes neither SPF nor DKIM", (*run).compareLegs, "stream", "a test mail passes SPF or DKIM"},
+		{bounce.Unauthenticated, OfSender, "the mail passes neither SPF nor DKIM", (*run).compareAuth, "stream", "a test mail passes SPF or DKIM"},
 		{bounce.PTR, OfSender, "the reverse DNS of {ip} is missing or does not lead back", (*run).comparePTR, "", ""},
 		{bounce.HELO, OfSender, "the HELO name of the sending server is refused", (*run).compareHELO, "", ""},
-		{bounce.SenderUnknown, OfSender, "the envelope sender or its domain does not exist", nil, "stream", "the sender's domain resolves and takes mail"},
+		{bounce.SenderUnknown, OfSender, "the envelope sender or its domain does not exist", (*run).compareSender, "stream", "the sender's domain resolves and takes mail"},
 		{bounce.SenderMismatch, OfSender, "the account may not send under this From address", nil, "stream", "the address is verified"},
 		{bounce.DynamicIP, OfSender, "{ip} lies in a range that should not send mail directly", (*run).compareListing, "", ""},
 		{bounce.IPListed, OfSender, "the receiver says that {ip} is on a block list", (*run).compareListing, "ip", "it is off the list"},
@@ -532,20 +532,6 @@ func (r *run) compareRelay(s statement, c *Cause) {
 	c.Detail = f.Fact + " The sender's routing or its cached MX records are out of date, or this is a relay that wants a login."
 }
 
-// compareLegs takes the receiver's own verdicts, the best evidence there is.
-func (r *run) compareLegs(s statement, c *Cause) {
-	c.State = NotAsked
-	if len(s.rec.Legs) == 0 {
-		c.Detail = "The reply gives no verdict on SPF, DKIM and DMARC one by one."
-		return
-	}
-	var legs []string
-	for _, l := range s.rec.Legs {
-		legs = append(legs, legText(l))
-	}
-	c.Detail = "The receiver's verdicts: " + strings.Join(legs, "; ") + "."
-}
-
 func (r *run) complaint() Cause {
 	a := r.report.Complaint
 	if a == nil {
@@ -609,6 +595,9 @@ func (r *run) addUnstated() {
 			c.Fixes, c.steps = nil, r.delist(r.lists.Part(res), res.Target, res)
 			r.add(c)
 		}
+	}
+	if vague {
+		left = r.addUnauthenticated(left)
 	}
 	r.addReverse(left)
 }

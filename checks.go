@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/rebound-mail/rebound/auth"
 	"github.com/rebound-mail/rebound/auth/iprev"
 	"github.com/rebound-mail/rebound/bounce"
 	"github.com/rebound-mail/rebound/dnsbl"
@@ -30,6 +31,10 @@ var checks = []checker{
 	{"dnsbl.ip", aboutSender, needIP, checkIPLists},
 	{"dnsbl.domain", aboutSender, needDomains, checkDomainLists},
 	{"iprev", aboutSender, needIP, checkReverse},
+	{"spf", aboutAuthentication, needEnvelope, checkAuth("spf.")},
+	{"dkim", aboutAuthentication, needHeader, checkAuth("dkim.", "arc.")},
+	{"dmarc", aboutAuthentication, needFrom, checkAuth("dmarc.", "from.")},
+	{"sender", aboutAuthentication, needSender, checkAuth("mx.")},
 	{"recipient", aboutDestination, needRecipient, checkRecipient},
 }
 
@@ -38,6 +43,7 @@ type results struct {
 	ipLists      []dnsbl.Result
 	domainLists  []dnsbl.Result
 	reverse      *iprev.Result
+	auth         *auth.Report
 	destinations []*Destination
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/rebound-mail/rebound/auth"
 	"github.com/rebound-mail/rebound/auth/iprev"
 	"github.com/rebound-mail/rebound/bounce"
 	"github.com/rebound-mail/rebound/dnsbl"
@@ -38,6 +39,7 @@ type Diagnosis struct {
 	Listings       []dnsbl.Result `json:"-"` // of the refused address
 	DomainListings []dnsbl.Result `json:"-"` // of the sender's domains
 	Reverse        *iprev.Result  `json:"-"`
+	Authentication *auth.Report   `json:"-"` // SPF, DKIM, DMARC and the sender's domain; nil where they did not matter
 	Destinations   []*Destination `json:"-"`
 }
 

@@ -23,12 +23,15 @@ var mayImport = map[string][]string{
 	"bounce/internal/ses":     {},
 	"bounce/webhook":          {"bounce", "bounce/internal/ses"},
 	"dnsbl":                   {"finding", "resolve", "internal/stanza", "golang.org/x/net/publicsuffix", "golang.org/x/net/idna"},
+	"auth/internal/header":    {},
 	"auth/internal/txt":       {"finding", "resolve"},
 	"auth/iprev":              {"finding", "resolve"},
 	"auth/spf":                {"auth/internal/txt", "finding", "resolve"},
-	"auth/dkim":               {"auth/internal/txt", "finding", "resolve", "github.com/emersion/go-msgauth/dkim", "golang.org/x/net/publicsuffix"},
+	"auth/dkim":               {"auth/internal/header", "auth/internal/txt", "finding", "resolve", "github.com/emersion/go-msgauth/dkim", "golang.org/x/net/publicsuffix"},
+	"auth/arc":                {"auth/internal/header", "finding", "github.com/emersion/go-msgauth/authres"},
+	"auth":                    {"auth/internal/header", "auth/internal/txt", "auth/arc", "auth/iprev", "auth/spf", "auth/dkim", "auth/dmarc", "finding", "resolve", "github.com/emersion/go-msgauth/authres", "golang.org/x/net/publicsuffix"},
 	"auth/dmarc":              {"auth/internal/txt", "finding", "resolve", "golang.org/x/net/publicsuffix"},
-	"":                        {"finding", "resolve", "bounce", "dnsbl", "auth/iprev"},
+	"":                        {"finding", "resolve", "bounce", "dnsbl", "auth", "auth/iprev", "auth/spf", "auth/dkim", "auth/dmarc"},
 	"report":                  {"", "finding", "bounce", "dnsbl", "auth/iprev"},
 }
 
@@ -45,8 +48,9 @@ var budget = map[string]int{
 	"auth/spf":        12,
 	"auth/dmarc":      13,
 	"auth/dkim":       15,
-	"":                29,
-	"report":          29,
+	"auth":            16,
+	"":                32,
+	"report":          32,
 }
 
 type goPackage struct {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/rebound-mail/rebound/bounce"
@@ -137,12 +138,13 @@ type run struct {
 	timeout  time.Duration
 	progress func(Event)
 
-	report     *bounce.Report
-	facts      Facts
-	statements []statement
-	foreign    []string // signs that somebody else sent the mail
-	findings   results
-	out        *Diagnosis
+	report        *bounce.Report
+	facts         Facts
+	statements    []statement
+	authenticated sync.Once
+	foreign       []string // signs that somebody else sent the mail
+	findings      results
+	out           *Diagnosis
 }
 
 func (d *Diagnoser) newRun(c Case, report *bounce.Report) *run {

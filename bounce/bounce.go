@@ -143,6 +143,20 @@ type Original struct {
 	// receiver itself writes the report, that of its own Received field; where a
 	// sending service does, the one it names.
 	SendingIP netip.Addr `json:"sending_ip,omitzero"`
+
+	fields header // as returned
+}
+
+// Header returns the header fields of the returned mail, as the bounce holds them,
+// each with CRLF at its end; nil where they are not known. What was left out of a
+// field for its length is not there.
+func (o *Original) Header() []byte {
+	var b []byte
+	for i := range o.fields {
+		b = append(append(b, o.fields[i].name...), ':')
+		b = append(append(b, o.fields[i].raw...), "\r\n"...)
+	}
+	return b
 }
 
 // A Selector is where the key of a DKIM signature stands.

@@ -409,6 +409,7 @@ func readOriginal(p *part) *Original {
 		ListID:     h.get("list-id"),
 		FeedbackID: h.get("feedback-id"),
 		Received:   h.all("received"),
+		fields:     h,
 	}
 	for i := range h {
 		if hasPrefixFold(h[i].name, "list-") {

@@ -47,17 +47,7 @@ func one(b []byte) iter.Seq[[]byte] {
 
 func none(func([]byte) bool) {}
 
-// header returns the value of the first field with a name, unfolded.
-func (m *message) header(name string) string {
-	for i := range m.fields {
-		if m.fields[i].name == name {
-			return strings.Join(strings.Fields(m.fields[i].value()), " ")
-		}
-	}
-	return ""
-}
-
-func (m *message) contentType() string { return m.header("content-type") }
+func (m *message) contentType() string { return m.Get("content-type") }
 
 func boundaryOf(contentType string) string {
 	_, after, ok := cutFold(contentType, "boundary=")
@@ -92,7 +82,7 @@ func asciiLower(s string) string {
 
 // decoded undoes the transfer encoding that the header names.
 func decoded(m *message, body []byte) iter.Seq[[]byte] {
-	plain, ok := decode(m.header("content-transfer-encoding"), body)
+	plain, ok := decode(m.Get("content-transfer-encoding"), body)
 	if !ok {
 		return none
 	}
@@ -144,7 +134,7 @@ func toBase64(plain []byte) []byte {
 
 // encoded applies the encodings that the body may have had.
 func encoded(m *message, body []byte) iter.Seq[[]byte] {
-	cte := strings.ToLower(m.header("content-transfer-encoding"))
+	cte := strings.ToLower(m.Get("content-transfer-encoding"))
 	crlf := toCRLF(body)
 	return func(yield func([]byte) bool) {
 		switch cte {

@@ -255,8 +255,8 @@ func originalFrom(m *message, value string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		var found []string
 		for _, name := range []string{"x-original-from", "x-google-original-from", "original-from", "x-mailfrom", "reply-to", "cc", "x-original-sender", "resent-from"} {
-			for _, at := range m.all(name) {
-				found = append(found, strings.TrimSuffix(m.fields[at].value(), "\r\n"))
+			for _, at := range m.All(name) {
+				found = append(found, " "+m.Fields[at].Value())
 			}
 		}
 		name, _, _ := strings.Cut(value, "<")

@@ -30,6 +30,7 @@ import (
 
 	"golang.org/x/net/publicsuffix"
 
+	"github.com/rebound-mail/rebound/auth/internal/header"
 	"github.com/rebound-mail/rebound/auth/internal/txt"
 	"github.com/rebound-mail/rebound/resolve"
 )
@@ -130,22 +131,22 @@ func Verify(ctx context.Context, r resolve.Resolver, raw []byte, o Options) *Rep
 	if o.Now.IsZero() {
 		o.Now = time.Now()
 	}
-	v := &verifier{ctx: ctx, resolver: r, options: o, message: split(raw), keys: map[string]*keyAnswer{}}
+	v := &verifier{ctx: ctx, resolver: r, options: o, message: &message{header.Split(raw)}, keys: map[string]*keyAnswer{}}
 	v.headerOnly = o.HeaderOnly
-	at := v.message.all("dkim-signature")
+	at := v.message.All("dkim-signature")
 	report.Skipped = max(0, len(at)-MaxSignatures)
 	at = at[:len(at)-report.Skipped]
-	if v.message.large {
-		report.Signatures = []Result{{Result: PermError, Cause: HeaderTooLarge, Why: fmt.Sprintf("The header has more than %d octets or %d fields: it is not read.", maxHeader, maxFields)}}
+	if v.message.Large {
+		report.Signatures = without(PermError, HeaderTooLarge, fmt.Sprintf("The header has more than %d octets or %d fields: it is not read.", header.MaxSize, header.MaxFields))
 		return report
 	}
 	if len(at) == 0 {
-		report.Signatures = []Result{{Result: None, Cause: Unsigned, Why: "The mail has no DKIM signature."}}
+		report.Signatures = without(None, Unsigned, "The mail has no DKIM signature.")
 		return report
 	}
 	results := make([]Result, len(at))
 	for i, index := range at {
-		v.prepare(&results[i], v.message.fields[index].raw)
+		v.prepare(&results[i], v.message.Fields[index].Raw)
 	}
 	v.peer(raw, results)
 	for i := range results {
@@ -153,6 +154,11 @@ func Verify(ctx context.Context, r resolve.Resolver, raw []byte, o Options) *Rep
 	}
 	report.Signatures = results
 	return report
+}
+
+// without is the result of a mail whose signatures are not there to check.
+func without(code Code, cause Cause, why string) []Result {
+	return []Result{{Result: code, Cause: cause, Why: why, Risks: []Risk{}, Causes: []Explanation{{Cause: cause, Proven: true, Says: why}}}}
 }
 
 // verifier is one Verify in the making.
@@ -372,9 +378,9 @@ func (v *verifier) disagree(res *Result, peer error) {
 // lookFurther adds what a valid signature may still be held to account for.
 func (v *verifier) lookFurther(res *Result) {
 	s := res.Signature
-	if from := v.message.all("from"); len(from) > 1 && len(res.Causes) == 0 {
+	if from := v.message.All("from"); len(from) > 1 && len(res.Causes) == 0 {
 		if count(s.Headers, "from") <= len(from) {
-			res.Causes = append(res.Causes, Explanation{Cause: MultipleFrom, Proven: true, Line: v.message.fields[from[0]].line, Says: fmt.Sprintf("The mail has %d From fields; the signature covers the lowest %d, and readers may show another.", len(from), min(count(s.Headers, "from"), len(from)))})
+			res.Causes = append(res.Causes, Explanation{Cause: MultipleFrom, Proven: true, Line: v.message.Fields[from[0]].Line, Says: fmt.Sprintf("The mail has %d From fields; the signature covers the lowest %d, and readers may show another.", len(from), min(count(s.Headers, "from"), len(from)))})
 		}
 	}
 	if ahead := s.Time.Sub(v.options.Now); !s.Time.IsZero() && ahead > aheadFuture {

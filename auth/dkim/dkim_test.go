@@ -64,8 +64,8 @@ const partsMail = "From: Ann Example <ann@shop.example>\r\n" +
 	"\r\n" +
 	"--b1--\r\n"
 
-// now is when the tests' mail is checked.
-var now = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+// now is when the tests' mail is checked: after any time at which it is signed.
+var now = time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
 
 var keys = sync.OnceValue(func() (k struct {
 	rsa, other, small *rsa.PrivateKey

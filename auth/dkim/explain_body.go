@@ -114,7 +114,7 @@ func (v *verifier) appended(t *trial, canonical []byte) (Explanation, bool) {
 func (v *verifier) addition(c Cause, canonical []byte, from, to int, how string) Explanation {
 	line := bytes.Count(canonical[:from], []byte("\n"))
 	lines := bytes.Count(canonical[from:to], []byte("\n"))
-	e := Explanation{Cause: c, Proven: true, Line: line + 1, Offset: lineOffset(v.message.body, line)}
+	e := Explanation{Cause: c, Proven: true, Line: line + 1, Offset: lineOffset(v.message.Body, line)}
 	e.After = excerpt(canonical[from:to])
 	e.Says = fmt.Sprintf("Line %d of the body (octet %d) %s: %q.", e.Line, e.Offset, how, e.After)
 	if lines > 1 {
@@ -167,7 +167,7 @@ func (v *verifier) prepended(t *trial, canonical []byte) (Explanation, bool) {
 
 // undone: a change to the whole body, undone. A footer may follow what was changed.
 func (v *verifier) undone(t *trial, canonical []byte) (Explanation, bool) {
-	body := v.message.body
+	body := v.message.Body
 	for _, c := range bodyChanges {
 		for before := range c.undo(v.message, body) {
 			if len(before) > 2*len(body)+4096 {
@@ -340,7 +340,7 @@ func (v *verifier) oneLine(t *trial, canonical []byte) (Explanation, bool) {
 			trial.Write(rest)
 			if bytes.Equal(trial.Sum(nil), t.want) {
 				line := bytes.Count(canonical[:at], []byte("\n")) + 1
-				return Explanation{Cause: c.cause, Proven: true, Line: line, Offset: lineOffset(v.message.body, line-1), Says: fmt.Sprintf(c.says, line)}, true
+				return Explanation{Cause: c.cause, Proven: true, Line: line, Offset: lineOffset(v.message.Body, line-1), Says: fmt.Sprintf(c.says, line)}, true
 			}
 		}
 		h.Write(canonical[max(at, stop):next])
@@ -363,7 +363,7 @@ var lineChanges = []struct {
 
 // looksCut says what shows that the end of a body is missing.
 func (v *verifier) looksCut() string {
-	body := v.message.body
+	body := v.message.Body
 	if b := boundaryOf(v.message.contentType()); b != "" && !bytes.Contains(body, []byte("--"+b+"--")) && bytes.Contains(body, []byte("--"+b)) {
 		return "the last boundary of its parts is missing"
 	}

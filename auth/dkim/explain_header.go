@@ -53,7 +53,7 @@ func (f *fieldSearch) copies() (Explanation, bool) {
 			}
 			used[j] = true
 			text := canonicalField(name+":"+strings.TrimSuffix(c.Value, "\r\n")+"\r\n", f.signature.HeaderC)
-			if at := f.signed.picks[i]; at < 0 || squash(f.message.fields[at].raw) != squash(text) {
+			if at := f.signed.picks[i]; at < 0 || squash(f.message.Fields[at].Raw) != squash(text) {
 				other.texts[i], changed = text, i
 			}
 			break
@@ -182,8 +182,8 @@ func (f *fieldSearch) change(i int, c Cause, was, how string) Explanation {
 	name := f.signed.names[i]
 	e := Explanation{Cause: c + Cause(name), Proven: true, Before: valueOf(was)}
 	if at := f.signed.picks[i]; at >= 0 {
-		e.Line = f.message.fields[at].line
-		e.After = valueOf(f.message.fields[at].raw)
+		e.Line = f.message.Fields[at].Line
+		e.After = valueOf(f.message.Fields[at].Raw)
 	}
 	title := canonicalName(name)
 	switch c {
@@ -247,7 +247,7 @@ func (f *fieldSearch) leftOver(res *Result) Explanation {
 			if !slices.Contains(there, name) {
 				there = append(there, name)
 			}
-		case slices.Contains(alwaysThere, name) && len(f.message.all(name)) == 0 && !slices.Contains(missing, name):
+		case slices.Contains(alwaysThere, name) && len(f.message.All(name)) == 0 && !slices.Contains(missing, name):
 			missing = append(missing, name)
 		}
 	}
@@ -255,8 +255,8 @@ func (f *fieldSearch) leftOver(res *Result) Explanation {
 		return Explanation{Cause: HeaderRemoved + Cause(missing[0]), Says: fmt.Sprintf("%s, and a signed field is no longer as it was. The signature names %s, and the mail has no such field: it was probably taken away.", key, canonicalName(missing[0]))}
 	}
 	if name, says := f.suspect(res.Domain); name != "" {
-		at := f.message.all(name)
-		return Explanation{Cause: HeaderChanged + Cause(name), Line: f.message.fields[at[len(at)-1]].line, After: valueOf(f.message.fields[at[len(at)-1]].raw), Says: fmt.Sprintf("%s, and a signed field is no longer as it was. %s", key, says)}
+		at := f.message.All(name)
+		return Explanation{Cause: HeaderChanged + Cause(name), Line: f.message.Fields[at[len(at)-1]].Line, After: valueOf(f.message.Fields[at[len(at)-1]].Raw), Says: fmt.Sprintf("%s, and a signed field is no longer as it was. %s", key, says)}
 	}
 	for i, name := range there {
 		there[i] = canonicalName(name)
@@ -267,21 +267,21 @@ func (f *fieldSearch) leftOver(res *Result) Explanation {
 // suspect names the one field that shows signs of having been written by somebody
 // else than the signer.
 func (f *fieldSearch) suspect(domain string) (name, says string) {
-	signedName := func(n string) bool { return slices.Contains(f.signed.names, n) && len(f.message.all(n)) > 0 }
+	signedName := func(n string) bool { return slices.Contains(f.signed.names, n) && len(f.message.All(n)) > 0 }
 	var list []string
 	says = ""
 	if signedName("message-id") {
-		id := strings.Trim(f.message.header("message-id"), "<> ")
+		id := strings.Trim(f.message.Get("message-id"), "<> ")
 		host := strings.ToLower(id[strings.LastIndexByte(id, '@')+1:])
 		if !sameSite(host, domain) && !sameSite(host, f.fromDomain()) && strings.Contains(host, ".") {
 			list, says = append(list, "message-id"), fmt.Sprintf("Message-ID is of %s, not of the signer: a relay that writes its own has probably replaced it.", host)
 		}
 	}
-	if signedName("subject") && tagged(f.message.header("subject")) {
-		list, says = append(list, "subject"), fmt.Sprintf("Subject begins with a tag (%q) like that of a mailing list or a filter.", clipText(f.message.header("subject")))
+	if signedName("subject") && tagged(f.message.Get("subject")) {
+		list, says = append(list, "subject"), fmt.Sprintf("Subject begins with a tag (%q) like that of a mailing list or a filter.", clipText(f.message.Get("subject")))
 	}
 	if signedName("from") {
-		if via := strings.ToLower(f.message.header("from")); strings.Contains(via, " via ") || f.message.header("x-original-from") != "" {
+		if via := strings.ToLower(f.message.Get("from")); strings.Contains(via, " via ") || f.message.Get("x-original-from") != "" {
 			list, says = append(list, "from"), "From was written anew, as mailing lists do."
 		}
 	}
@@ -292,7 +292,7 @@ func (f *fieldSearch) suspect(domain string) (name, says string) {
 }
 
 func (f *fieldSearch) fromDomain() string {
-	from := f.message.header("from")
+	from := f.message.Get("from")
 	host := from[strings.LastIndexByte(from, '@')+1:]
 	return strings.ToLower(strings.TrimRight(host, "> "))
 }
@@ -338,15 +338,15 @@ func (f *fieldSearch) candidates(i int) iter.Seq[candidate] {
 			f.absent(name, yield)
 			return
 		}
-		for _, other := range f.message.all(name) {
-			if other != at && !yield(candidate{canonicalField(f.message.fields[other].raw, f.signature.HeaderC), HeaderAdded, ""}) {
+		for _, other := range f.message.All(name) {
+			if other != at && !yield(candidate{canonicalField(f.message.Fields[other].Raw, f.signature.HeaderC), HeaderAdded, ""}) {
 				return
 			}
 		}
 		if !yield(candidate{"", HeaderAdded, ""}) {
 			return
 		}
-		raw := f.message.fields[at].raw
+		raw := f.message.Fields[at].Raw
 		if f.signature.HeaderC != "relaxed" {
 			for _, c := range spellings {
 				if again := c.respell(raw); again != raw && !yield(candidate{again, HeaderWhitespace, c.says}) {

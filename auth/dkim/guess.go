@@ -23,7 +23,7 @@ func (v *verifier) guessed(_ *trial, _ []byte) (Explanation, bool) {
 // mislabelled says what shows that a body is no longer in the encoding or the
 // character set that it was written in.
 func (m *message) mislabelled() string {
-	body := m.body
+	body := m.Body
 	ascii := bytes.IndexFunc(body, func(r rune) bool { return r >= 0x80 }) < 0
 	_, charset, _ := cutFold(m.contentType(), "charset=")
 	charset = strings.ToLower(strings.Trim(strings.SplitN(charset+";", ";", 2)[0], "\" "))
@@ -35,7 +35,7 @@ func (m *message) mislabelled() string {
 	}
 	replaced := bytes.Count(body, []byte(string(utf8.RuneError)))
 	switch {
-	case ascii && lost > 0 && strings.EqualFold(m.header("content-transfer-encoding"), "8bit"):
+	case ascii && lost > 0 && strings.EqualFold(m.Get("content-transfer-encoding"), "8bit"):
 		return "it is declared as 8 bits, holds ASCII alone, and has question marks within words"
 	case replaced > 0:
 		return "it holds the sign that stands for a letter that could not be read"
@@ -50,7 +50,7 @@ const maxFooter = 40
 
 // footer finds the line that begins the footer of a mailing list.
 func (m *message) footer() (line int, text string) {
-	lines := bytes.Split(bytes.TrimRight(m.body, "\r\n"), []byte("\n"))
+	lines := bytes.Split(bytes.TrimRight(m.Body, "\r\n"), []byte("\n"))
 	for i := max(0, len(lines)-maxFooter); i+1 < len(lines); i++ {
 		l := string(bytes.TrimRight(lines[i], "\r"))
 		next := strings.ToLower(string(lines[i+1]))

@@ -5,95 +5,23 @@ import (
 	"crypto/sha256"
 	"hash"
 	"strings"
+
+	"github.com/rebound-mail/rebound/auth/internal/header"
 )
 
-// The limits on what is read of a message.
-const (
-	maxHeader = 1 << 20
-	maxFields = 10_000
-	// maxPicks bounds the names in all h= tags times the fields of the header,
-	// which is what picking them costs.
-	maxPicks = 4 << 20
-)
+// maxPicks bounds the names in all h= tags times the fields of the header, which is
+// what picking them costs.
+const maxPicks = 4 << 20
 
-// A message is its header fields, each with CRLF line ends, and its body as
-// received.
-type message struct {
-	fields []field
-	body   []byte
-	ended  bool // the blank line behind the header was there
-	large  bool // the header is beyond the limits
-}
-
-type field struct {
-	name string // in lower case
-	raw  string // name, colon, value, folding, and CRLF
-	line int    // of the message, from 1
-}
-
-// value returns what stands behind the colon.
-func (f *field) value() string {
-	_, v, _ := strings.Cut(f.raw, ":")
-	return v
-}
-
-// split reads the header. Lines may end in LF alone; they are taken as CRLF, as a
-// receiver's server would have (RFC 6376, section 5.3).
-func split(raw []byte) *message {
-	m := &message{}
-	at, line := 0, 0
-	for at < len(raw) {
-		end := bytes.IndexByte(raw[at:], '\n')
-		next := at + end + 1
-		if end < 0 {
-			end, next = len(raw)-at, len(raw)
-		}
-		text := bytes.TrimSuffix(raw[at:at+end], []byte("\r"))
-		line++
-		if len(text) == 0 {
-			m.ended = true
-			m.body = raw[next:]
-			return m
-		}
-		if next > maxHeader || len(m.fields) == maxFields {
-			m.large = true
-			return m
-		}
-		m.line(string(text), line)
-		at = next
-	}
-	return m
-}
-
-func (m *message) line(text string, line int) {
-	if n := len(m.fields); n > 0 && (text[0] == ' ' || text[0] == '\t') {
-		m.fields[n-1].raw += text + "\r\n"
-		return
-	}
-	name, _, ok := strings.Cut(text, ":")
-	if !ok {
-		name = ""
-	}
-	m.fields = append(m.fields, field{strings.ToLower(strings.TrimRight(name, " \t")), text + "\r\n", line})
-}
-
-// all returns the indices of the fields with a name, from the top.
-func (m *message) all(name string) []int {
-	var list []int
-	for i := range m.fields {
-		if m.fields[i].name == name {
-			list = append(list, i)
-		}
-	}
-	return list
-}
+// A message is the header fields of a mail and its body as received.
+type message struct{ *header.Header }
 
 // pick returns for each name of h= the index of the field that it stands for, from
 // the bottom up, or -1 (RFC 6376, section 5.4.2).
 func (m *message) pick(names []string) []int {
 	byName := map[string][]int{}
-	for i := range m.fields {
-		byName[m.fields[i].name] = append(byName[m.fields[i].name], i)
+	for i := range m.Fields {
+		byName[m.Fields[i].Name] = append(byName[m.Fields[i].Name], i)
 	}
 	picks := make([]int, len(names))
 	for i, name := range names {
@@ -223,7 +151,7 @@ func (m *message) signed(s *Signature) *signed {
 	d := &signed{names: s.Headers, picks: m.pick(s.Headers), texts: make([]string, len(s.Headers))}
 	for i, at := range d.picks {
 		if at >= 0 {
-			d.texts[i] = canonicalField(m.fields[at].raw, s.HeaderC)
+			d.texts[i] = canonicalField(m.Fields[at].Raw, s.HeaderC)
 		}
 	}
 	d.own = strings.TrimSuffix(canonicalField(s.withoutData(), s.HeaderC), "\r\n")

@@ -19,7 +19,7 @@ func (v *verifier) peer(raw []byte, results []Result) {
 		names += len(results[i].Headers)
 		open = open || len(results[i].Causes) == 0
 	}
-	if v.headerOnly || !open || !v.message.ended || names*len(v.message.fields) > maxPicks {
+	if v.headerOnly || !open || !v.message.Ended || names*len(v.message.Fields) > maxPicks {
 		return
 	}
 	verifications, err := msgauth.VerifyWithOptions(bytes.NewReader(raw), &msgauth.VerifyOptions{LookupTXT: v.lookupTXT, MaxVerifications: MaxSignatures})

@@ -23,7 +23,7 @@ func (v *verifier) risks(res *Result) []Risk {
 		}
 	}
 	m := v.message
-	from, subjects := len(m.all("from")), len(m.all("subject"))
+	from, subjects := len(m.All("from")), len(m.All("subject"))
 	add(s.Length >= 0, RiskBodyLengthTag)
 	add(s.Length >= 0 && !v.headerOnly && res.Body == Intact && s.Length < int64(len(v.canonicalIf(s.Length >= 0, s.BodyC))), RiskUnsignedBodyTail)
 	add(!s.Time.IsZero() && s.Time.Sub(v.options.Now) > aheadSkew, RiskClockSkew)
@@ -35,7 +35,7 @@ func (v *verifier) risks(res *Result) []Risk {
 	add(subjects > 0 && !contains(s.Headers, "subject"), RiskUnsignedSubject)
 	unsigned := false
 	for _, name := range shouldSign {
-		unsigned = unsigned || len(m.all(name)) > 0 && !contains(s.Headers, name)
+		unsigned = unsigned || len(m.All(name)) > 0 && !contains(s.Headers, name)
 	}
 	add(unsigned, RiskUnsignedHeader)
 	left := s.Expires.Sub(v.options.Now)

@@ -15,7 +15,7 @@ func (v *verifier) checkable(res *Result) bool {
 	if k == nil || k.Public == nil || k.Bits > maxBits || s.BodyHash == nil || s.Data == nil || s.Hash != "sha256" || k.Type != s.KeyType {
 		return false
 	}
-	return len(s.Headers)*len(v.message.fields) <= maxPicks
+	return len(s.Headers)*len(v.message.Fields) <= maxPicks
 }
 
 // prefixSHA256 is the DigestInfo of SHA-256 before the digest (RFC 8017, section
@@ -113,6 +113,6 @@ func (v *verifier) canonical(how string) []byte {
 	if v.bodies == nil {
 		v.bodies = map[string][]byte{}
 	}
-	v.bodies[how] = canonicalBody(v.message.body, how)
+	v.bodies[how] = canonicalBody(v.message.Body, how)
 	return v.bodies[how]
 }

@@ -1,0 +1,369 @@
+package rebound
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/rebound-mail/rebound/auth"
+	"github.com/rebound-mail/rebound/auth/dkim"
+	"github.com/rebound-mail/rebound/auth/dmarc"
+	"github.com/rebound-mail/rebound/auth/spf"
+	"github.com/rebound-mail/rebound/bounce"
+	"github.com/rebound-mail/rebound/finding"
+)
+
+// authenticate puts the mail through SPF, DKIM and DMARC, once for all the checks that
+// speak of them. The time is that of the refusal, where it is known: a signature that
+// has expired since had not then.
+func (r *run) authenticate(ctx context.Context) *auth.Report {
+	r.authenticated.Do(func() {
+		in := auth.Input{IP: r.facts.IP.Value, HELO: r.facts.HELO.Value, MailFrom: r.facts.MailFrom.Value, From: domainOf(r.facts.From.Value), Receiver: r.facts.Refuser.Value, Own: r.vouchesFor(), Now: r.now}
+		if at := r.facts.Bounced.Value; !at.IsZero() {
+			in.Now = at
+		}
+		in.Message, in.HeaderOnly = r.refusedMail()
+		r.findings.auth = auth.Verify(ctx, r.resolver, in)
+	})
+	return r.findings.auth
+}
+
+// refusedMail is the caller's copy of the mail, or the header that the bounce returned:
+// the body in a bounce is often cut, and proves nothing.
+func (r *run) refusedMail() (raw []byte, headerOnly bool) {
+	if len(r.Message) > 0 {
+		_, body, _ := bytes.Cut(bytes.ReplaceAll(r.Message[:min(len(r.Message), 1<<20)], []byte("\r\n"), []byte("\n")), []byte("\n\n"))
+		return r.Message, len(bytes.TrimSpace(body)) == 0
+	}
+	if o := r.report.Original; o != nil {
+		return o.Header(), true
+	}
+	return nil, true
+}
+
+// vouchesFor reports whether the caller says that the refused address is theirs: it is
+// where they sent from, and no service's.
+func (r *run) vouchesFor() bool {
+	ip := r.facts.IP.Value
+	if r.ownsAddr(ip) {
+		return true
+	}
+	return r.IP.IsValid() && r.IP.Unmap() == ip && (r.Control == "" || r.Control == Own)
+}
+
+// aboutAuthentication: a refusal for a list entry has nothing to do with it.
+func aboutAuthentication(r *run) string {
+	if why := aboutSender(r); why != "" {
+		return why
+	}
+	for _, s := range r.statements {
+		if s.reason.Category() != bounce.Listed && s.reason != bounce.PTR && s.reason != bounce.HELO && s.reason != bounce.RateLimited {
+			return ""
+		}
+	}
+	return "the refusal has nothing to do with authentication"
+}
+
+func needEnvelope(r *run) string {
+	if why := needIP(r); why != "" {
+		return why
+	}
+	if r.facts.MailFrom.Value == "" && r.facts.HELO.Value == "" {
+		return "neither the envelope sender nor the HELO name is known"
+	}
+	return ""
+}
+
+func needHeader(r *run) string {
+	if raw, _ := r.refusedMail(); len(raw) == 0 {
+		return "the header of the mail is not known"
+	}
+	return ""
+}
+
+func needFrom(r *run) string {
+	if r.facts.From.Value == "" {
+		return "the From address is not known"
+	}
+	return ""
+}
+
+func needSender(r *run) string {
+	if !strings.Contains(domainOf(r.facts.MailFrom.Value), ".") {
+		return "the domain of the envelope sender is not known"
+	}
+	return ""
+}
+
+// checkAuth runs the parts together and tells of those whose codes begin so.
+func checkAuth(prefixes ...string) func(context.Context, *run) (finding.Outcome, string, []finding.Finding) {
+	return func(ctx context.Context, r *run) (finding.Outcome, string, []finding.Finding) {
+		var list []finding.Finding
+		for _, f := range r.authenticate(ctx).Findings() {
+			for _, p := range prefixes {
+				if strings.HasPrefix(f.Code, p) {
+					list = append(list, f)
+				}
+			}
+		}
+		if len(list) == 0 {
+			return finding.Clean, "nothing is wrong", nil
+		}
+		return worst(list)
+	}
+}
+
+// findingsOf are the findings of the authentication whose codes begin so, and that
+// something is wrong.
+func (r *run) findingsOf(prefix string) []finding.Finding {
+	if r.findings.auth == nil {
+		return nil
+	}
+	var list []finding.Finding
+	for _, f := range r.findings.auth.Findings() {
+		if strings.HasPrefix(f.Code, prefix) && f.Outcome == finding.Found && f.Severity >= finding.Warning {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// A leg is what the checks found of one method.
+type leg struct {
+	method string
+	state  State // Confirmed: it fails; Contradicted: it passes; NotAsked
+	says   string
+	ttl    time.Duration
+}
+
+// spfLeg compares what SPF gives now.
+func (r *run) spfLeg() leg {
+	l := leg{method: "spf", state: NotAsked}
+	a := r.findings.auth
+	if a == nil || a.SPF == nil || !a.SPF.IP.IsValid() || a.SPF.Domain == "" {
+		l.says = "SPF could not be checked: the address or the envelope sender is not known."
+		return l
+	}
+	l.says = fmt.Sprintf("SPF of %s for %s gives %s now. %s", a.SPF.Domain, a.SPF.IP, a.SPF.Result, a.SPF.Why)
+	switch a.SPF.Result {
+	case spf.Pass:
+		l.state, l.ttl = Contradicted, a.SPF.Tree.Answer.TTL
+	case spf.TempError:
+	default:
+		l.state = Confirmed
+		if why := a.Vouched(); why == "" {
+			l.says += " Nothing shows that the address is yours: it may be a forwarder's or a forger's."
+		}
+	}
+	return l
+}
+
+// dkimLeg compares what the signatures give now.
+func (r *run) dkimLeg() leg {
+	l := leg{method: "dkim", state: NotAsked, says: "DKIM could not be checked: the header of the mail is not known."}
+	a := r.findings.auth
+	if a == nil || a.DKIM == nil {
+		return l
+	}
+	for i := range a.DKIM {
+		s := &a.DKIM[i]
+		l.says = s.Why
+		if s.Domain != "" {
+			l.says = fmt.Sprintf("DKIM of %s: %s", s.Domain, s.Why)
+		}
+		switch s.Result {
+		case dkim.Pass:
+			l.state, l.ttl = Contradicted, s.KeyAnswer.TTL
+			return l
+		case dkim.Untold:
+			l.says += " Whether the body was changed could not be told."
+			return l
+		case dkim.TempError:
+			return l
+		}
+	}
+	l.state = Confirmed
+	return l
+}
+
+// dmarcLeg compares what DMARC gives now.
+func (r *run) dmarcLeg() leg {
+	l := leg{method: "dmarc", state: NotAsked, says: "DMARC could not be checked: the From domain is not known."}
+	a := r.findings.auth
+	if a == nil || a.DMARC == nil {
+		return l
+	}
+	l.says = fmt.Sprintf("DMARC of %s gives %s now. %s", a.DMARC.Domain, a.DMARC.Result, a.DMARC.Why)
+	switch a.DMARC.Result {
+	case dmarc.Pass:
+		l.state = Contradicted
+		for i := range a.DMARC.Steps {
+			l.ttl = max(l.ttl, a.DMARC.Steps[i].Answer.TTL)
+		}
+		if a.SPF != nil && a.SPF.Tree != nil {
+			l.ttl = max(l.ttl, a.SPF.Tree.Answer.TTL)
+		}
+	case dmarc.Fail, dmarc.PermError:
+		// It fails for certain only when neither of the two could still pass.
+		if r.spfLeg().state != NotAsked && r.dkimLeg().state != NotAsked {
+			l.state = Confirmed
+		} else {
+			l.says += " One of the two could not be checked, so this is not certain."
+		}
+	case dmarc.None:
+		l.state = Confirmed
+	}
+	return l
+}
+
+// compareAuth holds what the receiver said of SPF, DKIM or DMARC against what they give
+// now. The receiver's own verdicts come first: it saw the mail.
+func (r *run) compareAuth(s statement, c *Cause) {
+	c.State = NotAsked
+	var said []string
+	for _, l := range s.rec.Legs {
+		said = append(said, legText(l))
+	}
+	lead := ""
+	if said != nil {
+		lead = "The receiver's verdicts: " + strings.Join(said, "; ") + ". "
+	}
+	legs := r.legsFor(c.Kind)
+	var words []string
+	passes, fails := 0, 0
+	best := leg{}
+	for _, l := range legs {
+		words = append(words, l.says)
+		switch l.state {
+		case Contradicted:
+			passes, best = passes+1, l
+		case Confirmed:
+			fails++
+		}
+		for _, f := range r.findingsOf(l.method + ".") {
+			c.Evidence = append(c.Evidence, f.Evidence...)
+		}
+	}
+	text := strings.Join(words, " ")
+	switch {
+	case passes > 0:
+		until := r.now.Add(best.ttl).UTC().Format("15:04 MST")
+		old := fmt.Sprintf(" It was published since, and old answers live until %s at the latest.", until)
+		r.gone(c, best.ttl, text+" It was repaired since.", text+old)
+	case fails == len(legs) && fails > 0:
+		c.State = Confirmed
+		c.Detail = text
+		r.nameSender(c)
+		c.steps = r.authSteps(legs)
+	default:
+		c.Detail = text
+		if said == nil && r.findings.auth == nil {
+			c.Detail = "The reply gives no verdict on SPF, DKIM and DMARC one by one."
+		}
+	}
+	c.Detail = strings.TrimSpace(lead + c.Detail)
+}
+
+// legsFor are the methods that a reason speaks of.
+func (r *run) legsFor(kind CauseKind) []leg {
+	if r.findings.auth == nil {
+		return nil
+	}
+	switch kind {
+	case bounce.SPFFailed:
+		return []leg{r.spfLeg()}
+	case bounce.DKIMFailed:
+		return []leg{r.dkimLeg()}
+	case bounce.DMARCFailed:
+		return []leg{r.dmarcLeg()}
+	}
+	return []leg{r.spfLeg(), r.dkimLeg()}
+}
+
+// nameSender says in the summary of an SPF failure what the record lacks, and whose
+// address it may be.
+func (r *run) nameSender(c *Cause) {
+	a := r.findings.auth
+	if c.Kind != bounce.SPFFailed || a.SPF == nil {
+		return
+	}
+	switch a.SPF.Result {
+	case spf.None:
+		c.Summary = a.SPF.Domain + " has no SPF record"
+	case spf.PermError:
+		c.Summary = "the SPF record of " + a.SPF.Domain + " is broken"
+	default:
+		c.Summary = fmt.Sprintf("SPF failed for %s, which the record of %s lacks", a.SPF.IP, a.SPF.Domain)
+		if a.Vouched() == "" && r.facts.OtherIP.Value.IsValid() {
+			c.Summary += "; it is not where you sent from"
+		}
+	}
+}
+
+// maxAuthSteps bounds the steps that one cause takes from the findings.
+const maxAuthSteps = 3
+
+// authSteps are the fixes of what the checks found, the gravest first; nil leaves them to
+// the table.
+func (r *run) authSteps(legs []leg) []Step {
+	var steps []Step
+	for _, l := range legs {
+		for _, f := range r.findingsOf(l.method + ".") {
+			for _, fix := range f.Fixes {
+				if len(steps) == maxAuthSteps {
+					return steps
+				}
+				steps = append(steps, Step{Phase: PhaseRepair, Action: fix.Action, Who: you, What: fix.What, Record: fix.Record, URL: fix.URL, Verify: fix.Verify})
+			}
+		}
+	}
+	return steps
+}
+
+// compareSender looks whether the envelope sender's domain takes mail.
+func (r *run) compareSender(_ statement, c *Cause) {
+	c.State = NotAsked
+	a := r.findings.auth
+	if a == nil || a.Sender == nil {
+		c.Detail = "The domain of the envelope sender is not known."
+		return
+	}
+	for _, f := range r.findingsOf("mx.") {
+		if f.Severity == finding.Critical {
+			c.State, c.Detail, c.Summary, c.Evidence = Confirmed, f.Fact, "the envelope sender's domain takes no mail", append(c.Evidence, f.Evidence...)
+			c.steps = r.authSteps([]leg{{method: "mx"}})
+			return
+		}
+	}
+	if !a.Sender.Answer.Status.Known() {
+		c.Detail = "The domain of the envelope sender could not be looked up."
+		return
+	}
+	c.State = NotCheckable
+	c.Detail = fmt.Sprintf("The domain %s exists and takes mail; whether the address does, its own server alone knows.", a.Sender.Domain)
+	c.Evidence = append(c.Evidence, dns(a.Sender.Answer)...)
+}
+
+// addUnauthenticated adds a failure of authentication that the receiver did not state,
+// where it was vague.
+func (r *run) addUnauthenticated(left int) int {
+	a := r.findings.auth
+	if a == nil || left == 0 || r.has(bounce.SPFFailed) || r.has(bounce.DMARCFailed) || r.has(bounce.DKIMFailed) || r.has(bounce.Unauthenticated) {
+		return left
+	}
+	kind, prefix := bounce.SPFFailed, "spf."
+	switch {
+	case r.dmarcLeg().state == Confirmed && a.DMARC.Result == dmarc.Fail && a.DMARC.Policy != dmarc.PolicyNone:
+		kind, prefix = bounce.DMARCFailed, "dmarc."
+	case r.spfLeg().state == Confirmed && (a.SPF.Result == spf.Fail || a.SPF.Result == spf.PermError):
+	default:
+		return left
+	}
+	for _, f := range r.findingsOf(prefix) {
+		r.add(r.unstated(kind, f))
+		return left - 1
+	}
+	return left
+}

@@ -252,6 +252,9 @@ func (r *run) compareAuth(s statement, c *Cause) {
 		until := r.now.Add(best.ttl).UTC().Format("15:04 MST")
 		old := fmt.Sprintf(" It was published since, and old answers live until %s at the latest.", until)
 		r.gone(c, best.ttl, text+" It was repaired since.", text+old)
+		if c.State == Contradicted {
+			c.steps = []Step{{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: fmt.Sprintf("Change nothing; wait until %s and send one test.", until), Verify: "The receiver accepts it."}}
+		}
 	case fails == len(legs) && fails > 0:
 		c.State = Confirmed
 		c.Detail = text
@@ -298,6 +301,7 @@ func (r *run) nameSender(c *Cause) {
 		c.Summary = fmt.Sprintf("SPF failed for %s, which the record of %s lacks", a.SPF.IP, a.SPF.Domain)
 		if a.Vouched() == "" && r.facts.OtherIP.Value.IsValid() {
 			c.Summary += "; it is not where you sent from"
+			c.Fault = NotTold // a forwarder's or a forger's: nothing tells which
 		}
 	}
 }

@@ -38,18 +38,22 @@ func (res *Result) Findings() []finding.Finding {
 func (res *Result) fixes() []finding.Fix {
 	verify := fmt.Sprintf("A test mail to a mailbox elsewhere shows dmarc=pass for %s.", res.Domain)
 	var list []finding.Fix
+	signs := false
 	for _, a := range res.Alignments {
 		switch {
 		case a.Result == "pass" && a.Method == "dkim":
+			signs = true
 			list = append(list, finding.Fix{Action: finding.Edit, What: fmt.Sprintf("Have the service that signs as %s sign as %s too (custom DKIM domain).", a.Domain, res.Domain), Verify: verify})
 		case a.Result == "pass":
 			list = append(list, finding.Fix{Action: finding.Edit, What: fmt.Sprintf("Have the service that sends with bounces to %s use a name under %s (custom bounce or return path domain), with SPF of its own.", a.Domain, res.Org), Verify: verify})
 		case a.Would:
+			signs = signs || a.Method == "dkim"
 			list = append(list, finding.Fix{Action: finding.Edit, What: fmt.Sprintf("Repair %s of %s, which aligns: it is %s.", map[string]string{"spf": "SPF", "dkim": "the DKIM signature"}[a.Method], a.Domain, a.Result), Verify: verify})
 		}
 	}
-	if list == nil {
-		list = []finding.Fix{{Action: finding.Edit, What: fmt.Sprintf("Sign the mail with DKIM as %s at the server or service that sends it.", res.Domain), Verify: verify}}
+	if !signs {
+		// It survives forwarding, which SPF does not.
+		list = append([]finding.Fix{{Action: finding.Edit, What: fmt.Sprintf("Sign the mail with DKIM as %s at the server or service that sends it.", res.Domain), Verify: verify}}, list...)
 	}
 	return list
 }

@@ -36,7 +36,8 @@ func checkTooManyVoids(t *Tree) []finding.Finding {
 		Fixes:       t.suggested(),
 	}
 	if who != "" {
-		f.Severity = finding.Warning
+		f.Severity = finding.Notice
+		f.Fixes = []finding.Fix{{Action: finding.Edit, What: "Name hosts without an IPv6 address by their networks (ip4:) in place of a: and mx, or give them an AAAA record, if mail of the domain leaves over IPv6.", Verify: "The tree shows two void lookups or fewer for IPv6."}}
 	}
 	if f.Fixes == nil {
 		f.Fixes = []finding.Fix{{Action: finding.Edit, What: "Take out the terms that find nothing.", Verify: "The tree shows two void lookups or fewer."}}

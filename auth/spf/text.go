@@ -118,7 +118,7 @@ func (d *drawing) branch(b *Branch, rails string, depth int) {
 		own, below := fork(rails, i == len(b.Twigs)-1)
 		d.line(own, t.heading())
 		for _, a := range t.Answers {
-			if a.Status != resolve.OK {
+			if a.Status != resolve.OK && (a.Type != resolve.AAAA || len(t.Networks) == 0) {
 				d.line(below, "! "+a.String())
 			}
 		}

@@ -32,6 +32,7 @@
 //
 // Depending on the refusal: block lists for the sending address and the sender's
 // domains (package dnsbl), reverse DNS and the HELO name (package auth/iprev),
+// SPF, DKIM and DMARC of the mail and its sender's domain (package auth),
 // and the mail servers of the recipient's domain. Diagnosis.Checks says how each
 // ended, and why one was not made. Package bounce, which reads what came back,
 // works without any of this.
@@ -40,8 +41,9 @@
 //
 // DNS questions alone, to the resolver of the [Diagnoser]: the sending address and
 // the sender's domains below the zones of block lists, the lists' test entries,
-// the PTR record of the address and the addresses of the names involved, and the
-// MX records of the recipient's domain. No URL is fetched, no mail is sent,
+// the PTR record of the address and the addresses of the names involved, the MX
+// records of the recipient's domain, and the SPF, DKIM, DMARC and MX records of the
+// sender's domains with the names that they lead to. No URL is fetched, no mail is sent,
 // nothing is logged or written. A recording ([resolve.Recorder], [resolve.Replay])
 // repeats a diagnosis offline.
 //

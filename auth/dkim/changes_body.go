@@ -2,6 +2,7 @@ package dkim
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding"
 	"encoding/base64"
 	"hash"
@@ -12,8 +13,6 @@ import (
 	"net/url"
 	"strings"
 	"unicode/utf8"
-
-	"crypto/sha256"
 )
 
 // A bodyChange is something that systems do to mail on its way. Undo gives bodies

@@ -109,7 +109,7 @@ func isTagName(s string) bool {
 
 // squeeze takes all white space out of a value.
 func squeeze(s string) string {
-	if strings.IndexAny(s, fws) < 0 {
+	if !strings.ContainsAny(s, fws) {
 		return s
 	}
 	return strings.Map(func(r rune) rune {

@@ -36,8 +36,17 @@ func checkSyntax(t *Tree) []finding.Finding {
 
 // repairs are spellings that have one meaning.
 var repairs = []struct{ wrong, right string }{
-	{"ipv4:", "ip4:"}, {"ipv6:", "ip6:"}, {"ip4=", "ip4:"}, {"ip6=", "ip6:"}, {"include=", "include:"},
-	{"includes:", "include:"}, {"redirect:", "redirect="}, {"ip4::", "ip4:"}, {"include::", "include:"}, {"a=", "a:"}, {"mx=", "mx:"},
+	{"ipv4:", "ip4:"},
+	{"ipv6:", "ip6:"},
+	{"ip4=", "ip4:"},
+	{"ip6=", "ip6:"},
+	{"include=", "include:"},
+	{"includes:", "include:"},
+	{"redirect:", "redirect="},
+	{"ip4::", "ip4:"},
+	{"include::", "include:"},
+	{"a=", "a:"},
+	{"mx=", "mx:"},
 }
 
 // repaired returns the record with the term at a fault put right, where one

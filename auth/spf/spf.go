@@ -183,23 +183,21 @@ func checkDomain(domain string) (canonical, problem string) {
 // decider is the step that gave the result: the matching one, through redirects
 // and, for an error, through includes.
 func decider(n *Node) *Step {
-	for {
-		if len(n.Steps) == 0 {
-			return nil
-		}
-		last := &n.Steps[len(n.Steps)-1]
-		broke := n.Result == PermError || n.Result == TempError
-		if last.Child != nil && (broke && last.Child.Result == n.Result || last.isRedirect()) {
-			if deeper := decider(last.Child); deeper != nil {
-				return deeper
-			}
-			return last
-		}
-		if last.Matched || broke {
-			return last
-		}
+	if len(n.Steps) == 0 {
 		return nil
 	}
+	last := &n.Steps[len(n.Steps)-1]
+	broke := n.Result == PermError || n.Result == TempError
+	if last.Child != nil && (broke && last.Child.Result == n.Result || last.isRedirect()) {
+		if deeper := decider(last.Child); deeper != nil {
+			return deeper
+		}
+		return last
+	}
+	if last.Matched || broke {
+		return last
+	}
+	return nil
 }
 
 func (s *Step) isRedirect() bool {

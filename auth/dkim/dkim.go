@@ -171,7 +171,9 @@ type verifier struct {
 	keys       map[string]*keyAnswer
 	peerErrs   []error
 	peerRan    bool
-	bodies     map[string][]byte // canonical, by how
+	bodies     map[string][]byte      // canonical, by how
+	explained  map[string]Explanation // of the body, by canonicalization and hash
+	budget     int                    // octets that the search for the body that was signed may still hash
 }
 
 type keyAnswer struct {

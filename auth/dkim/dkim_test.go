@@ -19,6 +19,7 @@ import (
 	msgauth "github.com/emersion/go-msgauth/dkim"
 
 	"github.com/rebound-mail/rebound/auth/internal/txt"
+	"github.com/rebound-mail/rebound/resolve"
 	"github.com/rebound-mail/rebound/resolve/resolvetest"
 )
 
@@ -432,6 +433,35 @@ func TestHostile(t *testing.T) {
 	if res := Verify(ctx, zone, []byte(whole), Options{Now: now}).Signatures[0]; res.Result != TempError {
 		t.Errorf("ended: %s", res.Result)
 	}
+}
+
+// The search for a change is made once for signatures over the same body, and ends with
+// the context.
+func TestSearchIsBounded(t *testing.T) {
+	zone := zoneWith(t, public(keys().rsa))
+	damaged := replace("on its way", "under way")(sign(t, plainMail, keys().rsa, "relaxed/relaxed"))
+	twice := damaged[:strings.Index(damaged, "\r\nFrom:")+2] + damaged
+	report := Verify(t.Context(), zone, []byte(twice), Options{Now: now})
+	if len(report.Signatures) != 2 || report.Signatures[0].Cause != BodyChanged || report.Signatures[1].Why != report.Signatures[0].Why {
+		t.Errorf("%+v", report.Signatures)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	footer := inBody(func(b string) string { return b + "footer\r\n" })(sign(t, plainMail, keys().rsa, "relaxed/relaxed"))
+	res := Verify(ctx, endsAfter{zone, cancel}, []byte(footer), Options{Now: now}).Signatures[0]
+	if res.Result != Fail || res.Cause != BodyChanged || !strings.Contains(res.Why, "ended before") {
+		t.Errorf("%s %s %s", res.Result, res.Cause, res.Why)
+	}
+}
+
+// endsAfter ends a context once its one question is answered.
+type endsAfter struct {
+	resolve.Resolver
+	end func()
+}
+
+func (e endsAfter) Resolve(ctx context.Context, name string, t resolve.Type) resolve.Answer {
+	defer e.end()
+	return e.Resolver.Resolve(ctx, name, t)
 }
 
 func FuzzVerify(f *testing.F) {

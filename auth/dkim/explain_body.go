@@ -2,6 +2,7 @@ package dkim
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"strings"
@@ -12,7 +13,8 @@ import (
 type trial struct {
 	want   []byte // bh=
 	how    string // the canonicalization
-	budget int    // octets that may still be hashed
+	budget *int   // octets that may still be hashed, for all signatures of the mail
+	ctx    context.Context
 }
 
 // budgetFactor times the size of the body is what the search may hash, which keeps
@@ -22,10 +24,11 @@ const (
 	minBudget    = 16 << 20
 )
 
-// spend reports whether n more octets may be hashed.
+// spend reports whether n more octets may be hashed: the search ends with the context
+// too.
 func (t *trial) spend(n int) bool {
-	t.budget -= n + 64
-	return t.budget >= 0
+	*t.budget -= n + 64
+	return *t.budget >= 0 && t.ctx.Err() == nil
 }
 
 // whole reports whether a canonical body is the one that was signed.
@@ -80,7 +83,15 @@ func (t *trial) isEmpty() bool {
 // explainBody says how a body differs from the one that was signed. What a hash
 // proves comes first; then what the mail itself shows; body-changed is what is left.
 func (v *verifier) explainBody(s *Signature, canonical []byte) Explanation {
-	t := &trial{want: s.BodyHash, how: s.BodyC, budget: max(minBudget, budgetFactor*len(canonical))}
+	known := s.BodyC + string(s.BodyHash)
+	if e, ok := v.explained[known]; ok && s.Length < 0 {
+		return e // another signature covers the same body
+	}
+	if v.explained == nil {
+		v.explained = map[string]Explanation{}
+		v.budget = max(minBudget, budgetFactor*len(canonical))
+	}
+	t := &trial{want: s.BodyHash, how: s.BodyC, budget: &v.budget, ctx: v.ctx}
 	if s.Length >= 0 {
 		if int64(len(canonical)) < s.Length {
 			return Explanation{Cause: BodyTruncated, Proven: true, Says: fmt.Sprintf("The body was cut: l= covers %d octets, and there are %d.", s.Length, len(canonical))}
@@ -90,6 +101,11 @@ func (v *verifier) explainBody(s *Signature, canonical []byte) Explanation {
 	if len(bytes.TrimSpace(canonical)) == 0 {
 		return Explanation{Cause: BodyTruncated, Proven: true, Says: "The body is empty, and was not when it was signed."}
 	}
+	v.explained[known] = v.search(t, canonical)
+	return v.explained[known]
+}
+
+func (v *verifier) search(t *trial, canonical []byte) Explanation {
 	for _, search := range []func(*trial, []byte) (Explanation, bool){v.appended, v.undone, v.prepended, v.inParts, v.oneLine, v.guessed} {
 		if e, ok := search(t, canonical); ok {
 			return e
@@ -97,6 +113,9 @@ func (v *verifier) explainBody(s *Signature, canonical []byte) Explanation {
 	}
 	if why := v.looksCut(); why != "" {
 		return Explanation{Cause: BodyTruncated, Says: "The body is not as it was signed, and it seems to be cut: " + why + "."}
+	}
+	if !t.spend(0) {
+		return Explanation{Cause: BodyChanged, Says: "The body is not as it was signed. The search for what changed ended before all was tried, for want of time or for the size of the mail."}
 	}
 	return Explanation{Cause: BodyChanged, Says: "The body is not as it was signed. No footer, banner, re-encoding or change of white space that can be undone makes its hash right: its text was changed."}
 }

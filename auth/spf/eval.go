@@ -170,7 +170,7 @@ func (e *evaluation) try(n *Node, t *Term, s *Step, depth int) *problem {
 	case "mx":
 		return e.mx(t, s, target)
 	case "ptr":
-		e.pointer(s, target)
+		return e.pointer(s, target)
 	case "exists":
 		return e.exists(t, s, target)
 	}
@@ -225,13 +225,19 @@ func (e *evaluation) ask(s *Step, name string, t resolve.Type) (resolve.Answer, 
 		return resolve.Answer{Name: name, Type: t, Status: resolve.NXDomain}, nil
 	case !a.Status.Known():
 		return a, &problem{TempError, fmt.Sprintf("%q of %s's record could not be evaluated: the %s records of %s could not be looked up (%s).", s.Term, s.Domain, t, name, a.Status)}
-	case a.Status.Absent() || len(a.Records) == 0:
-		e.voids++
-		if e.voids > MaxVoids {
-			return a, &problem{PermError, fmt.Sprintf("More than %d questions found nothing: that of %q in %s's record (%s) is one too many.", MaxVoids, s.Term, s.Domain, a)}
-		}
 	}
-	return a, nil
+	return a, e.void(s, a)
+}
+
+// void counts a question that found nothing.
+func (e *evaluation) void(s *Step, a resolve.Answer) *problem {
+	if !a.Status.Absent() && len(a.Records) > 0 {
+		return nil
+	}
+	if e.voids++; e.voids > MaxVoids {
+		return &problem{PermError, fmt.Sprintf("More than %d questions found nothing: that of %q in %s's record (%s) is one too many.", MaxVoids, s.Term, s.Domain, a)}
+	}
+	return nil
 }
 
 func badName(name string) bool {
@@ -361,19 +367,25 @@ func (e *evaluation) exists(_ *Term, s *Step, target string) *problem {
 	return p
 }
 
-// pointer is ptr (section 5.5). No DNS error in it is an error of the check.
-func (e *evaluation) pointer(s *Step, target string) {
-	s.Answers = append(s.Answers, e.pointers()...)
+// pointer is ptr (section 5.5). No DNS error in it is an error of the check. That the
+// address has no PTR record counts as a void look-up; those of the names do not.
+func (e *evaluation) pointer(s *Step, target string) *problem {
+	answers := e.pointers()
+	s.Answers = append(s.Answers, answers...)
+	if answers[0].Status.Absent() {
+		return e.void(s, answers[0])
+	}
 	canonical, err := resolve.Name(target)
 	if err != nil {
-		return
+		return nil
 	}
 	for _, n := range e.ptr {
 		if n.confirmed && (n.host == canonical || strings.HasSuffix(n.host, "."+canonical)) {
 			s.Matched = true
-			return
+			return nil
 		}
 	}
+	return nil
 }
 
 // pointers looks up the PTR names of the client, and which of them lead back to

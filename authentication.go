@@ -18,7 +18,7 @@ import (
 // authenticate puts the mail through SPF, DKIM and DMARC, once for all the checks that
 // speak of them. The time is that of the refusal, where it is known: a signature that
 // has expired since had not then.
-func (r *run) authenticate(ctx context.Context) *auth.Report {
+func (r *run) authenticate(ctx context.Context) {
 	r.authenticated.Do(func() {
 		in := auth.Input{IP: r.facts.IP.Value, HELO: r.facts.HELO.Value, MailFrom: r.facts.MailFrom.Value, From: domainOf(r.facts.From.Value), Receiver: r.facts.Refuser.Value, Own: r.vouchesFor(), Now: r.now}
 		if at := r.facts.Bounced.Value; !at.IsZero() {
@@ -26,8 +26,8 @@ func (r *run) authenticate(ctx context.Context) *auth.Report {
 		}
 		in.Message, in.HeaderOnly = r.refusedMail()
 		r.findings.auth = auth.Verify(ctx, r.resolver, in)
+		r.findings.authFindings = r.findings.auth.Findings()
 	})
-	return r.findings.auth
 }
 
 // refusedMail is the caller's copy of the mail, or the header that the bounce returned:
@@ -101,7 +101,8 @@ func needSender(r *run) string {
 func checkAuth(prefixes ...string) func(context.Context, *run) (finding.Outcome, string, []finding.Finding) {
 	return func(ctx context.Context, r *run) (finding.Outcome, string, []finding.Finding) {
 		var list []finding.Finding
-		for _, f := range r.authenticate(ctx).Findings() {
+		r.authenticate(ctx)
+		for _, f := range r.findings.authFindings {
 			for _, p := range prefixes {
 				if strings.HasPrefix(f.Code, p) {
 					list = append(list, f)
@@ -118,11 +119,8 @@ func checkAuth(prefixes ...string) func(context.Context, *run) (finding.Outcome,
 // findingsOf are the findings of the authentication whose codes begin so, and that
 // something is wrong.
 func (r *run) findingsOf(prefix string) []finding.Finding {
-	if r.findings.auth == nil {
-		return nil
-	}
 	var list []finding.Finding
-	for _, f := range r.findings.auth.Findings() {
+	for _, f := range r.findings.authFindings {
 		if strings.HasPrefix(f.Code, prefix) && f.Outcome == finding.Found && f.Severity >= finding.Warning {
 			list = append(list, f)
 		}

@@ -1,6 +1,7 @@
 package rebound
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -172,23 +173,13 @@ func (r *run) fillFor(c Cause, text string) string {
 	}
 	return strings.NewReplacer(
 		"{ip}", ip,
-		"{addr}", or(addr, "the recipient's address"),
-		"{domain}", or(domain, "the recipient's domain"),
-		"{from}", or(domainOf(r.facts.From.Value), domainOf(r.facts.MailFrom.Value), "the From domain"),
-		"{host}", or(host, "the refusing server"),
+		"{addr}", cmp.Or(addr, "the recipient's address"),
+		"{domain}", cmp.Or(domain, "the recipient's domain"),
+		"{from}", cmp.Or(domainOf(r.facts.From.Value), domainOf(r.facts.MailFrom.Value), "the From domain"),
+		"{host}", cmp.Or(host, "the refusing server"),
 		"{server}", r.server(),
 		"{esp}", r.service(),
 	).Replace(text)
-}
-
-// or returns the first text that is not empty.
-func or(texts ...string) string {
-	for _, t := range texts {
-		if t != "" {
-			return t
-		}
-	}
-	return ""
 }
 
 // stated is the cause that a statement gives.

@@ -44,6 +44,7 @@ type results struct {
 	domainLists  []dnsbl.Result
 	reverse      *iprev.Result
 	auth         *auth.Report
+	authFindings []finding.Finding // its findings
 	destinations []*Destination
 }
 

@@ -1,6 +1,7 @@
 package rebound
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -44,11 +45,11 @@ func (r *run) suppress() []string {
 	refuted := map[string]bool{}
 	for _, c := range r.out.Causes {
 		if c.Kind == bounce.UnknownDomain && (c.State == Contradicted || c.State == Cleared) && c.rec != nil {
-			refuted[domainOf(or(c.rec.Address, r.facts.Recipient.Value))] = true
+			refuted[domainOf(cmp.Or(c.rec.Address, r.facts.Recipient.Value))] = true
 		}
 	}
 	for _, rec := range r.report.Recipients {
-		address := or(rec.Address, r.facts.Recipient.Value)
+		address := cmp.Or(rec.Address, r.facts.Recipient.Value)
 		if rec.Suppress && strings.Contains(address, "@") && !(rec.Reason == bounce.UnknownDomain && refuted[domainOf(address)]) {
 			list = append(list, address)
 		}

@@ -1,6 +1,7 @@
 package rebound
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -254,7 +255,7 @@ func (r *run) meant(rec *bounce.Recipient) []Step {
 	if d == nil || d.Meant == "" {
 		return nil
 	}
-	local, _, _ := strings.Cut(or(rec.Address, r.facts.Recipient.Value), "@")
+	local, _, _ := strings.Cut(cmp.Or(rec.Address, r.facts.Recipient.Value), "@")
 	return []Step{{Phase: PhaseCleanUp, Action: finding.Ask, Who: you, What: fmt.Sprintf("Ask whether %s@%s was meant: %s is one slip away.", local, d.Meant, d.Domain)}}
 }
 

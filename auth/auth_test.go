@@ -22,11 +22,7 @@ import (
 )
 
 func TestChecks(t *testing.T) {
-	var codes []string
-	for _, c := range checks {
-		codes = append(codes, c.code)
-	}
-	fixture.Test(t, "", codes, func(ctx context.Context, r resolve.Resolver, domain string) []finding.Finding {
+	fixture.Test(t, "", checks, func(ctx context.Context, r resolve.Resolver, domain string) []finding.Finding {
 		return Lint(ctx, r, domain).Findings()
 	})
 }

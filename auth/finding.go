@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/rebound-mail/rebound/auth/internal/lint"
 	"github.com/rebound-mail/rebound/auth/spf"
 	"github.com/rebound-mail/rebound/finding"
 )
@@ -28,16 +29,7 @@ func (r *Report) Findings() []finding.Finding {
 		list = append(list, r.IPRev.Findings()...)
 	}
 	if r.Sender != nil {
-		domain := &Domain{Domain: r.Sender.Domain, MX: r.Sender}
-		for _, c := range checks {
-			for _, f := range c.run(domain) {
-				f.Code = c.code
-				if f.Subject == "" {
-					f.Subject = domain.Domain
-				}
-				list = append(list, f)
-			}
-		}
+		list = append(list, lint.Run(checks, r.Sender.Domain, &Domain{Domain: r.Sender.Domain, MX: r.Sender})...)
 	}
 	list = append(list, r.ARC.Findings()...)
 	if f, ok := r.unsubscribing(); ok {

@@ -16,16 +16,14 @@ import (
 	mathrand "math/rand/v2"
 	"net"
 	"net/netip"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/rebound-mail/rebound/auth/dkim"
 	"github.com/rebound-mail/rebound/auth/internal/txt"
 	"github.com/rebound-mail/rebound/auth/spf"
+	"github.com/rebound-mail/rebound/internal/interop"
 	"github.com/rebound-mail/rebound/resolve"
 	"github.com/rebound-mail/rebound/resolve/resolvetest"
 )
@@ -60,37 +58,7 @@ func filter(t *testing.T, lines []string, name string, args ...string) []string 
 func behindUnbound(t *testing.T, zone *resolvetest.Zone, domain string) *resolve.Client {
 	t.Helper()
 	_, port, _ := net.SplitHostPort(resolvetest.Serve(t, zone))
-	free, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	own := free.LocalAddr().(*net.UDPAddr).Port
-	free.Close()
-	dir := t.TempDir()
-	config := filepath.Join(dir, "unbound.conf")
-	text := fmt.Sprintf("server:\n  interface: 127.0.0.1@%d\n  do-daemonize: no\n  use-syslog: no\n  chroot: \"\"\n  username: \"\"\n  pidfile: \"\"\n  directory: %q\n  module-config: \"iterator\"\n  do-not-query-localhost: no\n  access-control: 127.0.0.0/8 allow\nremote-control:\n  control-enable: no\nforward-zone:\n  name: %q\n  forward-addr: 127.0.0.1@%s\n", own, dir, domain, port)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("unbound", "-d", "-c", config)
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("unbound: %v (apt-get install unbound)", err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	client, err := resolve.NewClient(fmt.Sprintf("127.0.0.1:%d", own))
-	if err != nil {
-		t.Fatal(err)
-	}
-	poll := time.NewTicker(50 * time.Millisecond)
-	defer poll.Stop()
-	for range 200 {
-		if a := client.Resolve(t.Context(), "up."+domain, resolve.A); a.Status == resolve.OK {
-			return client
-		}
-		<-poll.C
-	}
-	t.Fatal("unbound does not answer")
-	return nil
+	return interop.Unbound(t, fmt.Sprintf("forward-zone:\n  name: %q\n  forward-addr: 127.0.0.1@%s\n", domain, port), "up."+domain)
 }
 
 // TestInteropDKIM: what dkimpy signs, in both algorithms and all canonicalizations,

@@ -5,7 +5,7 @@ import (
 
 	"github.com/rebound-mail/rebound/auth/dkim"
 	"github.com/rebound-mail/rebound/auth/dmarc"
-	"github.com/rebound-mail/rebound/auth/internal/txt"
+	"github.com/rebound-mail/rebound/auth/internal/lint"
 	"github.com/rebound-mail/rebound/auth/spf"
 	"github.com/rebound-mail/rebound/finding"
 	"github.com/rebound-mail/rebound/resolve"
@@ -19,17 +19,8 @@ type Domain struct {
 	DMARC    *dmarc.Lint     `json:"dmarc"`
 	MX       *MX             `json:"mx"`
 	Policies []*Policy       `json:"policies"`
-	Given    []Key           `json:"-"` // of the selectors that the caller named
 
 	broke []finding.Finding
-}
-
-// A Key is the key record of a selector that the caller named.
-type Key struct {
-	Selector string
-	Key      *dkim.Key // nil where there is no one record
-	Answer   resolve.Answer
-	Faults   []dkim.Fault
 }
 
 // Lint looks at the records of a domain, without a mail. The selectors are those whose
@@ -51,14 +42,6 @@ func Lint(ctx context.Context, r resolve.Resolver, domain string, selectors ...s
 	d.Policies = make([]*Policy, len(policyKinds))
 	for i, k := range policyKinds {
 		steps = append(steps, step{k.kind, func() { d.Policies[i] = lookupPolicy(ctx, r, k, d.Domain) }})
-	}
-	d.Given = make([]Key, len(selectors))
-	for i, s := range selectors {
-		steps = append(steps, step{"dkim", func() {
-			k := Key{Selector: s}
-			k.Key, k.Answer, k.Faults = dkim.LookupKey(ctx, r, d.Domain, s)
-			d.Given[i] = k
-		}})
 	}
 	var report Report
 	report.all(steps)
@@ -87,15 +70,7 @@ func (d *Domain) Findings() []finding.Finding {
 	if d.DMARC != nil {
 		list = append(list, d.DMARC.Findings()...)
 	}
-	for _, c := range checks {
-		for _, f := range c.run(d) {
-			f.Code = c.code
-			if f.Subject == "" {
-				f.Subject = d.Domain
-			}
-			list = append(list, f)
-		}
-	}
+	list = append(list, lint.Run(checks, d.Domain, d)...)
 	return append(list, d.broke...)
 }
 
@@ -106,20 +81,16 @@ func (d *Domain) keys() []finding.Finding {
 		return nil
 	}
 	var list []finding.Finding
-	given := map[string]bool{}
-	for _, k := range d.Given {
-		given[k.Selector] = true
-		list = append(list, dkim.KeyFindings(d.Domain, k.Selector, k.Key, k.Answer, k.Faults)...)
+	for _, k := range d.DKIM.Given {
+		list = append(list, dkim.KeyFindings(d.Domain, k.Name, k.Key, k.Answer, k.Faults)...)
 	}
-	for _, f := range d.DKIM.Found {
-		if !given[f.Name] {
-			for _, found := range dkim.KeyFindings(d.Domain, f.Name, f.Key, f.Answer, f.Faults) {
-				// Nobody said that mail is signed with it: a revoked key is no fault.
-				if found.Code == "dkim.key-revoked" {
-					found.Severity, found.Consequence, found.Fixes = finding.Info, "That is right for a key that is no longer used.", nil
-				}
-				list = append(list, found)
+	for _, k := range d.DKIM.Others() {
+		for _, found := range dkim.KeyFindings(d.Domain, k.Name, k.Key, k.Answer, k.Faults) {
+			// Nobody said that mail is signed with it: a revoked key is no fault.
+			if found.Code == "dkim.key-revoked" {
+				found.Severity, found.Consequence, found.Fixes = finding.Info, "That is right for a key that is no longer used.", nil
 			}
+			list = append(list, found)
 		}
 	}
 	if len(list) == 0 {
@@ -139,6 +110,5 @@ func (d *Domain) noKey() finding.Finding {
 		f.Fact, f.Consequence = "Every name below _domainkey gives a TXT record, so keys cannot be told from others.", "Name the selector that your server signs with."
 	}
 	f.Fixes = []finding.Fix{{Action: finding.Ask, What: "Look up the selector in the DKIM-Signature field of a mail that you sent, and check again with it.", Verify: "The check shows the key."}}
-	f.Evidence = txt.Evidence(resolve.Answer{Name: "_domainkey." + d.Domain, Type: resolve.TXT})
 	return f
 }

@@ -3,19 +3,16 @@
 package dnsbl_test
 
 import (
-	"bytes"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/rebound-mail/rebound/dnsbl"
+	"github.com/rebound-mail/rebound/internal/interop"
 	"github.com/rebound-mail/rebound/resolve"
 )
 
@@ -78,55 +75,14 @@ weight: medium
 source: this test
 `
 
-func freePort(t *testing.T) int {
-	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	return conn.LocalAddr().(*net.UDPAddr).Port
-}
-
-// A server is one that a test can stop.
-type server struct {
-	cmd  *exec.Cmd
-	log  bytes.Buffer
-	stop func()
-}
-
-func start(t *testing.T, name string, args ...string) *server {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		path = "/usr/sbin/" + name
-	}
-	s := &server{cmd: exec.Command(path, args...)}
-	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
-	if err := s.cmd.Start(); err != nil {
-		t.Fatalf("%s: %v (apt-get install rbldnsd unbound)", name, err)
-	}
-	s.stop = sync.OnceFunc(func() {
-		_ = s.cmd.Process.Kill()
-		_ = s.cmd.Wait()
-	})
-	t.Cleanup(func() {
-		s.stop()
-		if t.Failed() {
-			t.Logf("%s: %s", name, s.log.String())
-		}
-	})
-	return s
-}
-
 // servers starts both, and returns rbldnsd and the resolver behind unbound.
-func servers(t *testing.T) (*server, *resolve.Client) {
+func servers(t *testing.T) (*interop.Server, *resolve.Client) {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.Chmod(dir, 0o755); err != nil { // rbldnsd gives up its rights
 		t.Fatal(err)
 	}
-	lists, recursive, closed := freePort(t), freePort(t), freePort(t)
+	lists, closed := interop.FreePort(t), interop.FreePort(t)
 	args := []string{"-n", "-b", fmt.Sprintf("127.0.0.1/%d", lists), "-w", dir, "-c", "0"}
 	if os.Getuid() == 0 {
 		args = append(args, "-u", "nobody:nogroup")
@@ -140,28 +96,9 @@ func servers(t *testing.T) (*server, *resolve.Client) {
 		stubs += fmt.Sprintf("stub-zone:\n  name: %q\n  stub-addr: 127.0.0.1@%d\n", zone+".lists.example.", lists)
 	}
 	stubs += fmt.Sprintf("stub-zone:\n  name: \"gone.lists.example.\"\n  stub-addr: 127.0.0.1@%d\n", closed)
-	config := filepath.Join(dir, "unbound.conf")
-	text := fmt.Sprintf("server:\n  interface: 127.0.0.1@%d\n  do-daemonize: no\n  use-syslog: no\n  chroot: \"\"\n  username: \"\"\n  pidfile: \"\"\n  directory: %q\n  module-config: \"iterator\"\n  do-not-query-localhost: no\n  access-control: 127.0.0.0/8 allow\nremote-control:\n  control-enable: no\n%s", recursive, dir, stubs)
-	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	operator := start(t, "rbldnsd", args...)
-	start(t, "unbound", "-d", "-c", config)
-	client, err := resolve.NewClient(fmt.Sprintf("127.0.0.1:%d", recursive))
-	if err != nil {
-		t.Fatal(err)
-	}
+	operator := interop.Start(t, "rbldnsd", args...)
 	// Both are up when a test entry comes through.
-	poll := time.NewTicker(50 * time.Millisecond)
-	defer poll.Stop()
-	for range 200 {
-		if a := client.Resolve(t.Context(), "2.0.0.127.v4.lists.example", resolve.A); a.Status == resolve.OK {
-			return operator, client
-		}
-		<-poll.C
-	}
-	t.Fatal("the servers do not answer")
-	return nil, nil
+	return operator, interop.Unbound(t, stubs, "2.0.0.127.v4.lists.example")
 }
 
 func TestInterop(t *testing.T) {
@@ -221,7 +158,7 @@ func TestInterop(t *testing.T) {
 	}
 	// The operator's server stops: what unbound remembers is still an answer, anything
 	// else is not known.
-	operator.stop()
+	operator.Stop()
 	if res := check(c, "198.51.100.26"); res.Status != dnsbl.NotListed {
 		t.Errorf("remembered absence after the end of the server: %s (%s)", res.Status, res.Why)
 	}

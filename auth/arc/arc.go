@@ -11,6 +11,7 @@
 package arc
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -183,9 +184,9 @@ func results(server, text string) []Result {
 func result(parsed authres.Result) Result {
 	switch r := parsed.(type) {
 	case *authres.SPFResult:
-		return Result{"spf", string(r.Value), first(r.From, r.Helo)}
+		return Result{"spf", string(r.Value), cmp.Or(r.From, r.Helo)}
 	case *authres.DKIMResult:
-		return Result{"dkim", string(r.Value), first(r.Domain, r.Identifier)}
+		return Result{"dkim", string(r.Value), cmp.Or(r.Domain, r.Identifier)}
 	case *authres.DMARCResult:
 		return Result{"dmarc", string(r.Value), r.From}
 	case *authres.ARCResult:
@@ -198,13 +199,6 @@ func result(parsed authres.Result) Result {
 		return Result{r.Method, string(r.Value), ""}
 	}
 	return Result{}
-}
-
-func first(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // First is the oldest set: what the first system that sealed saw, before anybody

@@ -130,7 +130,8 @@ type Found struct {
 // A Discovery is what [Discover] found.
 type Discovery struct {
 	Domain   string
-	Found    []Found // in the order of Selectors
+	Given    []Found // what the selectors that were given hold, whatever it is
+	Found    []Found // all that have a key: those given first, then in the order of Selectors
 	Asked    int
 	Failed   int  // questions without an answer
 	Wildcard bool // any name below _domainkey gives a record: nothing can be said
@@ -173,8 +174,9 @@ func Discover(ctx context.Context, r resolve.Resolver, domain string, more ...st
 	}
 	close(next)
 	wg.Wait()
+	d.Asked = len(all)
+	d.Given = all[:len(more)]
 	for _, f := range all {
-		d.Asked++
 		switch {
 		case !f.Answer.Status.Known():
 			d.Failed++
@@ -185,6 +187,13 @@ func Discover(ctx context.Context, r resolve.Resolver, domain string, more ...st
 		}
 	}
 	return d
+}
+
+// Others are the Found ones that were not given.
+func (d *Discovery) Others() []Found {
+	return slices.DeleteFunc(slices.Clone(d.Found), func(f Found) bool {
+		return slices.ContainsFunc(d.Given, func(g Found) bool { return g.Name == f.Name })
+	})
 }
 
 // isKey reports whether a record was meant as a key: a wildcard TXT record for

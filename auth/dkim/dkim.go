@@ -25,6 +25,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -220,7 +221,7 @@ func (v *verifier) static(s *Signature) []Fault {
 	if suffix, icann := publicsuffix.PublicSuffix(s.Domain); s.Domain != "" && suffix == s.Domain && (icann || !strings.Contains(s.Domain, ".")) {
 		add(SDIDIsPublicSuffix, "d=%s is a public suffix: nobody can speak for all below it", s.Domain)
 	}
-	if _, ok := tagValue(s.Tags, "h"); ok && !contains(s.Headers, "from") {
+	if _, ok := tagValue(s.Tags, "h"); ok && !slices.Contains(s.Headers, "from") {
 		add(FromNotSigned, "h= does not name From")
 	}
 	now := v.options.Now
@@ -233,15 +234,6 @@ func (v *verifier) static(s *Signature) []Fault {
 	return faults
 }
 
-func contains(list []string, s string) bool {
-	for _, l := range list {
-		if l == s {
-			return true
-		}
-	}
-	return false
-}
-
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
 // rank orders faults: what makes the signature unreadable, then what forbids it,
@@ -251,12 +243,7 @@ var rank = map[Cause]int{SigDuplicateTag: 0, SigVersion: 1, SigMissingTag: 2, Si
 const afterAll = 100
 
 func order(faults []Fault) []Fault {
-	// A short list: insertion keeps what is equal in its place.
-	for i := 1; i < len(faults); i++ {
-		for j := i; j > 0 && rankOf(faults[j]) < rankOf(faults[j-1]); j-- {
-			faults[j], faults[j-1] = faults[j-1], faults[j]
-		}
-	}
+	slices.SortStableFunc(faults, func(a, b Fault) int { return rankOf(a) - rankOf(b) })
 	return faults
 }
 

@@ -1,6 +1,7 @@
 package dkim
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -148,14 +149,7 @@ func (res *Result) fill(text, name string) string {
 	if name != "" && name == strings.ToLower(name) && len(name) > 2 {
 		name = canonicalName(name)
 	}
-	return strings.NewReplacer("{d}", or(res.Domain, "the signing domain"), "{key}", res.keyName(), "{name}", name).Replace(text)
-}
-
-func or(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
+	return strings.NewReplacer("{d}", cmp.Or(res.Domain, "the signing domain"), "{key}", res.keyName(), "{name}", name).Replace(text)
 }
 
 func (res *Result) finding(e Explanation) finding.Finding {
@@ -165,7 +159,7 @@ func (res *Result) finding(e Explanation) finding.Finding {
 		Fact: e.Says, Consequence: row.consequence, Source: row.source, Evidence: res.evidence(),
 	}
 	if e.After != "" || e.Before != "" {
-		f.Evidence = append(f.Evidence, finding.Evidence{Kind: finding.KindMessage, Source: fmt.Sprintf("line %d", e.Line), Text: or(e.After, e.Before)})
+		f.Evidence = append(f.Evidence, finding.Evidence{Kind: finding.KindMessage, Source: fmt.Sprintf("line %d", e.Line), Text: cmp.Or(e.After, e.Before)})
 	}
 	if e.Cause == KeyDNSTimeout || e.Cause == KeyDNSServFail {
 		f.Outcome = finding.Unknown

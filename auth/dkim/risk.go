@@ -1,6 +1,9 @@
 package dkim
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // soon is how near the end of a signature's life counts as a risk: mail waits in
 // queues for up to five days (RFC 5321, section 4.5.4.1).
@@ -29,13 +32,13 @@ func (v *verifier) risks(res *Result) []Risk {
 	add(!s.Time.IsZero() && s.Time.Sub(v.options.Now) > aheadSkew, RiskClockSkew)
 	add(subjects > 1, RiskDuplicateSubject)
 	add(from > 1, RiskMultipleFrom)
-	add(count(s.Headers, "from") <= from && contains(s.Headers, "from"), RiskNotOversigned)
+	add(count(s.Headers, "from") <= from && slices.Contains(s.Headers, "from"), RiskNotOversigned)
 	add(res.Key != nil && res.Key.Testing, RiskKeyTesting)
 	add(res.Key != nil && res.Key.Type == "rsa" && res.Bits > 0 && res.Bits < goodRSA, RiskKey1024)
-	add(subjects > 0 && !contains(s.Headers, "subject"), RiskUnsignedSubject)
+	add(subjects > 0 && !slices.Contains(s.Headers, "subject"), RiskUnsignedSubject)
 	unsigned := false
 	for _, name := range shouldSign {
-		unsigned = unsigned || len(m.All(name)) > 0 && !contains(s.Headers, name)
+		unsigned = unsigned || len(m.All(name)) > 0 && !slices.Contains(s.Headers, name)
 	}
 	add(unsigned, RiskUnsignedHeader)
 	left := s.Expires.Sub(v.options.Now)

@@ -32,7 +32,7 @@ func checkPolicyInvalid(l *Lint) []finding.Finding {
 		}
 	}
 	f := finding.Finding{
-		Severity: finding.Critical, Subject: "_dmarc." + domain, Source: "RFC 9989, section 4.10.1",
+		Outcome: finding.Found, Severity: finding.Critical, Subject: "_dmarc." + domain, Source: "RFC 9989, section 4.10.1",
 		Evidence: []finding.Evidence{{Kind: finding.KindDNS, Source: "_dmarc." + domain + " TXT", Text: record.Text, Start: start, End: end}},
 		Fact:     fmt.Sprintf("The DMARC record of %s has no valid policy: %s.", domain, what),
 	}

@@ -15,7 +15,7 @@ func checkPolicyNotSecond(l *Lint) []finding.Finding {
 	again := Parse(l.Record.without(p))
 	v := again.tagNamed("v")
 	return []finding.Finding{{
-		Severity: finding.Info, Source: "RFC 7489, section 6.3; RFC 9989, appendix C.5", Evidence: l.at(p.Start, p.End),
+		Outcome: finding.Found, Severity: finding.Info, Source: "RFC 7489, section 6.3; RFC 9989, appendix C.5", Evidence: l.at(p.Start, p.End),
 		Fact:        fmt.Sprintf("In the record of %s p does not stand right behind v.", l.PolicyDomain),
 		Consequence: "RFC 9989 allows it; receivers that still follow RFC 7489 may ignore the record.",
 		Fixes:       l.rewrite(again.Text[:v.End]+"; p="+p.Value+again.Text[v.End:], "Put p in the second place."),

@@ -17,7 +17,7 @@ func checkPSDWrong(l *Lint) []finding.Finding {
 		return nil
 	}
 	return []finding.Finding{{
-		Severity: finding.Warning, Source: "RFC 9989, section 4.7", Evidence: l.evidence(),
+		Outcome: finding.Found, Severity: finding.Warning, Source: "RFC 9989, section 4.7", Evidence: l.evidence(),
 		Fact:        fmt.Sprintf("The record of %s says psd=y, and %s is no public suffix by the Public Suffix List.", l.PolicyDomain, l.PolicyDomain),
 		Consequence: "Each subdomain counts as an organization of its own: none aligns with another.",
 		Fixes:       l.rewrite(l.Record.without(*l.Record.tagNamed("psd")), "Take psd=y out, unless the domain is a registry's."),

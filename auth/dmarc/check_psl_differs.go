@@ -14,7 +14,7 @@ func checkPSLDiffers(l *Lint) []finding.Finding {
 		return nil
 	}
 	f := finding.Finding{
-		Severity: finding.Notice, Source: "RFC 9989, appendix C.3; RFC 7489, section 3.2", Evidence: l.evidence(),
+		Outcome: finding.Found, Severity: finding.Notice, Source: "RFC 9989, appendix C.3; RFC 7489, section 3.2", Evidence: l.evidence(),
 		Fact: fmt.Sprintf("By the tree walk of RFC 9989 the organizational domain of %s is %s, and the policy %s of %s applies; by the Public Suffix List it is %s, and %s.",
 			l.Domain, l.Org, l.Stated, l.PolicyDomain, l.PSL.Org, l.PSL.says()),
 		Consequence: "Receivers of the two kinds align and judge the same mail differently.",

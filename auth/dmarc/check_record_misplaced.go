@@ -13,7 +13,7 @@ func checkRecordMisplaced(l *Lint) []finding.Finding {
 	var list []finding.Finding
 	for _, s := range l.Misplaced {
 		f := finding.Finding{
-			Severity: finding.Warning, Subject: s.Domain, Source: "RFC 9989, section 4.1", Evidence: txt.Evidence(s.Answer),
+			Outcome: finding.Found, Severity: finding.Warning, Subject: s.Domain, Source: "RFC 9989, section 4.1", Evidence: txt.Evidence(s.Answer),
 			Fact:        fmt.Sprintf("There is a DMARC record at %s, where no receiver looks.", s.Domain),
 			Consequence: "It has no effect.",
 			Fixes:       []finding.Fix{txt.Published(s.Domain, s.Text, "", "Take the record away from there.")},

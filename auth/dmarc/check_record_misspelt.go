@@ -21,7 +21,7 @@ func checkRecordMisspelt(l *Lint) []finding.Finding {
 				continue
 			}
 			f := finding.Finding{
-				Severity: finding.Critical, Subject: "_dmarc." + s.Domain, Source: "RFC 9989, sections 4.7 and 4.8",
+				Outcome: finding.Found, Severity: finding.Critical, Subject: "_dmarc." + s.Domain, Source: "RFC 9989, sections 4.7 and 4.8",
 				Evidence:    []finding.Evidence{{Kind: finding.KindDNS, Source: "_dmarc." + s.Domain + " TXT", Text: text}},
 				Fact:        fmt.Sprintf("The TXT record of _dmarc.%s is no DMARC record: it does not begin with exactly v=DMARC1.", s.Domain),
 				Consequence: "Receivers ignore it.",

@@ -12,7 +12,7 @@ func checkReportsMissing(l *Lint) []finding.Finding {
 		return nil
 	}
 	return []finding.Finding{{
-		Severity: finding.Notice, Source: "RFC 9989, section 4.7", Evidence: l.evidence(),
+		Outcome: finding.Found, Severity: finding.Notice, Source: "RFC 9989, section 4.7", Evidence: l.evidence(),
 		Fact:        fmt.Sprintf("The record of %s asks for no reports (rua).", l.PolicyDomain),
 		Consequence: "Nobody tells you which of your mail fails, or who forges it.",
 		Fixes:       l.rewrite(l.Record.with("rua", "mailto:dmarc-reports@"+l.PolicyDomain), "Ask for reports at an address that takes mail."),

@@ -23,7 +23,7 @@ func checkSeveralRecords(l *Lint) []finding.Finding {
 			continue
 		}
 		f := finding.Finding{
-			Severity: finding.Critical, Subject: "_dmarc." + s.Domain, Source: "RFC 9989, section 4.10", Evidence: txt.Evidence(s.Answer),
+			Outcome: finding.Found, Severity: finding.Critical, Subject: "_dmarc." + s.Domain, Source: "RFC 9989, section 4.10", Evidence: txt.Evidence(s.Answer),
 			Fact:        fmt.Sprintf("_dmarc.%s has %d DMARC records.", s.Domain, len(texts)),
 			Consequence: "Receivers count none of them.",
 		}

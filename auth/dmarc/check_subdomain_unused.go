@@ -15,7 +15,7 @@ func checkSubdomainUnused(l *Lint) []finding.Finding {
 	for _, name := range []string{"sp", "np"} {
 		if t := l.Record.tagNamed(name); t != nil {
 			return []finding.Finding{{
-				Severity: finding.Info, Source: "RFC 9989, section 4.7", Evidence: l.at(t.Start, t.End),
+				Outcome: finding.Found, Severity: finding.Info, Source: "RFC 9989, section 4.7", Evidence: l.at(t.Start, t.End),
 				Fact:        fmt.Sprintf("The record of %s states %s, and %s is not an organizational domain: that is %s.", l.PolicyDomain, name, l.PolicyDomain, l.Org),
 				Consequence: "The tag has no effect there.",
 				Fixes:       l.rewrite(l.Record.without(*t), "Take "+name+" out."),

@@ -5,17 +5,11 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/rebound-mail/rebound/auth/internal/lint"
 	"github.com/rebound-mail/rebound/auth/internal/txt"
 	"github.com/rebound-mail/rebound/finding"
 	"github.com/rebound-mail/rebound/resolve"
 )
-
-// A check looks at one thing in what was found for a domain and reports what is
-// wrong with it.
-type check struct {
-	code string
-	run  func(*Lint) []finding.Finding
-}
 
 // A Lint is a domain's DMARC without a mail: the record that applies, what stands
 // where it is looked for, and whether others accept its reports.
@@ -48,48 +42,34 @@ func Inspect(ctx context.Context, r resolve.Resolver, domain string) *Lint {
 
 // checks is the table of contents of what is said about a domain's DMARC; each
 // stands in the file that its code names.
-var checks = []check{
-	{"dmarc.lookup-failed", checkLookupFailed},
-	{"dmarc.record-missing", checkRecordMissing},
-	{"dmarc.record-misspelt", checkRecordMisspelt},
-	{"dmarc.record-misplaced", checkRecordMisplaced},
-	{"dmarc.several-records", checkSeveralRecords},
-	{"dmarc.policy-invalid", checkPolicyInvalid},
-	{"dmarc.syntax", checkSyntax},
-	{"dmarc.unknown-tag", checkUnknownTag},
-	{"dmarc.removed-tag", checkRemovedTag},
-	{"dmarc.policy-none", checkPolicyNone},
-	{"dmarc.testing", checkTesting},
-	{"dmarc.subdomain-weaker", checkSubdomainWeaker},
-	{"dmarc.subdomain-unused", checkSubdomainUnused},
-	{"dmarc.policy-not-second", checkPolicyNotSecond},
-	{"dmarc.psl-differs", checkPSLDiffers},
-	{"dmarc.psd-wrong", checkPSDWrong},
-	{"dmarc.name-deep", checkNameDeep},
-	{"dmarc.reports-missing", checkReportsMissing},
-	{"dmarc.uri-invalid", checkURIInvalid},
-	{"dmarc.reports-refused", checkReportsRefused},
-	{"dmarc.ruf-alone", checkRUFAlone},
+var checks = []lint.Check[*Lint]{
+	{Code: "dmarc.lookup-failed", Run: checkLookupFailed},
+	{Code: "dmarc.record-missing", Run: checkRecordMissing},
+	{Code: "dmarc.record-misspelt", Run: checkRecordMisspelt},
+	{Code: "dmarc.record-misplaced", Run: checkRecordMisplaced},
+	{Code: "dmarc.several-records", Run: checkSeveralRecords},
+	{Code: "dmarc.policy-invalid", Run: checkPolicyInvalid},
+	{Code: "dmarc.syntax", Run: checkSyntax},
+	{Code: "dmarc.unknown-tag", Run: checkUnknownTag},
+	{Code: "dmarc.removed-tag", Run: checkRemovedTag},
+	{Code: "dmarc.policy-none", Run: checkPolicyNone},
+	{Code: "dmarc.testing", Run: checkTesting},
+	{Code: "dmarc.subdomain-weaker", Run: checkSubdomainWeaker},
+	{Code: "dmarc.subdomain-unused", Run: checkSubdomainUnused},
+	{Code: "dmarc.policy-not-second", Run: checkPolicyNotSecond},
+	{Code: "dmarc.psl-differs", Run: checkPSLDiffers},
+	{Code: "dmarc.psd-wrong", Run: checkPSDWrong},
+	{Code: "dmarc.name-deep", Run: checkNameDeep},
+	{Code: "dmarc.reports-missing", Run: checkReportsMissing},
+	{Code: "dmarc.uri-invalid", Run: checkURIInvalid},
+	{Code: "dmarc.reports-refused", Run: checkReportsRefused},
+	{Code: "dmarc.ruf-alone", Run: checkRUFAlone},
 }
 
 // Findings tells what is wrong, and one finding "dmarc.record" where nothing is.
 func (l *Lint) Findings() []finding.Finding {
-	var list []finding.Finding
-	wrong := false
-	for _, c := range checks {
-		for _, f := range c.run(l) {
-			f.Code = c.code
-			if f.Outcome == finding.Unknown && c.code != "dmarc.lookup-failed" && c.code != "dmarc.reports-refused" {
-				f.Outcome = finding.Found
-			}
-			if f.Subject == "" {
-				f.Subject = l.Domain
-			}
-			wrong = wrong || f.Severity >= finding.Notice || f.Outcome != finding.Found
-			list = append(list, f)
-		}
-	}
-	if !wrong {
+	list := lint.Run(checks, l.Domain, l)
+	if !lint.Wrong(list) {
 		list = append([]finding.Finding{{
 			Code: "dmarc.record", Outcome: finding.Clean, Subject: l.Domain, Source: "RFC 9989, section 4.7", Evidence: l.evidence(),
 			Fact: fmt.Sprintf("The DMARC record of %s applies to %s: %s=%s.", l.PolicyDomain, l.Domain, l.Tag, l.Stated),
@@ -146,7 +126,7 @@ func (l *Lint) faults(code string, severity finding.Severity, fix func(Fault) []
 			continue
 		}
 		list = append(list, finding.Finding{
-			Severity: severity, Subject: "_dmarc." + l.PolicyDomain, Source: "RFC 9989, section " + f.Section, Evidence: l.at(f.Start, f.End),
+			Outcome: finding.Found, Severity: severity, Subject: "_dmarc." + l.PolicyDomain, Source: "RFC 9989, section " + f.Section, Evidence: l.at(f.Start, f.End),
 			Fact:        fmt.Sprintf("Column %d of the DMARC record of %s: %s.", f.Start+1, l.PolicyDomain, f.What),
 			Consequence: strings.ToUpper(f.Effect[:1]) + f.Effect[1:] + ".",
 			Fixes:       fix(f),

@@ -10,11 +10,7 @@ import (
 )
 
 func TestChecks(t *testing.T) {
-	var codes []string
-	for _, c := range checks {
-		codes = append(codes, c.code)
-	}
-	fixture.Test(t, "dmarc.", codes, func(ctx context.Context, r resolve.Resolver, domain string) []finding.Finding {
+	fixture.Test(t, "dmarc.", checks, func(ctx context.Context, r resolve.Resolver, domain string) []finding.Finding {
 		return Inspect(ctx, r, domain).Findings()
 	})
 }

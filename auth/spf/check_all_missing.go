@@ -20,7 +20,7 @@ func checkAllMissing(t *Tree) []finding.Finding {
 		}
 	}
 	return []finding.Finding{{
-		Severity: finding.Notice, Source: "RFC 7208, sections 4.7 and 5.1", Evidence: inRecord(b, 0, len(b.Text)),
+		Outcome: finding.Found, Severity: finding.Notice, Source: "RFC 7208, sections 4.7 and 5.1", Evidence: inRecord(b, 0, len(b.Text)),
 		Fact:        fmt.Sprintf("The record of %s has no all at its end: it says nothing about addresses that it does not name.", t.Domain),
 		Consequence: "SPF does not protect the domain from forgers.",
 		Fixes:       t.rewrite(strings.TrimRight(b.Text, " ")+" ~all", "Add ~all at the end."),

@@ -20,7 +20,7 @@ func checkAllPass(t *Tree) []finding.Finding {
 				continue
 			}
 			f := finding.Finding{
-				Severity: finding.Critical, Subject: b.Domain, Source: "RFC 7208, section 5.1", Evidence: inRecord(b, tw.Term.Start, tw.Term.End),
+				Outcome: finding.Found, Severity: finding.Critical, Subject: b.Domain, Source: "RFC 7208, section 5.1", Evidence: inRecord(b, tw.Term.Start, tw.Term.End),
 				Fact:        fmt.Sprintf("%q in the record of %s lets every address in the world send for %s.", tw.Text, b.Domain, t.Domain),
 				Consequence: "Anybody can send mail that passes SPF for the domain, and receivers hold that against it.",
 				Fixes:       []finding.Fix{t.ask(b, "end the record in ~all or -all")},

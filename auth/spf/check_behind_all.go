@@ -33,7 +33,7 @@ func checkBehindAll(t *Tree) []finding.Finding {
 		return nil
 	}
 	return []finding.Finding{{
-		Severity: finding.Warning, Source: "RFC 7208, sections 5.1 and 6.1", Evidence: inRecord(b, 0, len(b.Text)),
+		Outcome: finding.Found, Severity: finding.Warning, Source: "RFC 7208, sections 5.1 and 6.1", Evidence: inRecord(b, 0, len(b.Text)),
 		Fact:        fmt.Sprintf("The record of %s has all before its end: %s is never looked at.", t.Domain, strings.Join(lost, ", ")),
 		Consequence: "Mail from what it names does not pass.",
 		Fixes:       t.rewrite(allLast(b.Record), "Move all to the end of the record."),

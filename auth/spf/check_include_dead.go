@@ -18,7 +18,7 @@ func checkIncludeDead(t *Tree) []finding.Finding {
 				continue
 			}
 			f := finding.Finding{
-				Severity: finding.Critical, Subject: b.Domain, Source: "RFC 7208, sections 5.2 and 6.1", Evidence: append(inRecord(b, tw.Term.Start, tw.Term.End), txt.Evidence(tw.Child.Answer)...),
+				Outcome: finding.Found, Severity: finding.Critical, Subject: b.Domain, Source: "RFC 7208, sections 5.2 and 6.1", Evidence: append(inRecord(b, tw.Term.Start, tw.Term.End), txt.Evidence(tw.Child.Answer)...),
 				Fact:        fmt.Sprintf("%q of %s's record leads to nothing: %s", tw.Text, b.Domain, tw.Child.Problem),
 				Consequence: "A check that comes to it is a permerror.",
 				Fixes:       []finding.Fix{t.ask(b, "take "+tw.Text+" out of the record")},

@@ -19,7 +19,7 @@ func checkLoop(t *Tree) []finding.Finding {
 				continue
 			}
 			f := finding.Finding{
-				Severity: finding.Critical, Subject: b.Domain, Source: "RFC 7208, section 4.6.4", Evidence: inRecord(b, tw.Term.Start, tw.Term.End),
+				Outcome: finding.Found, Severity: finding.Critical, Subject: b.Domain, Source: "RFC 7208, section 4.6.4", Evidence: inRecord(b, tw.Term.Start, tw.Term.End),
 				Fact:        fmt.Sprintf("%q of %s's record leads back to %s, from where it came.", tw.Text, b.Domain, tw.Target),
 				Consequence: "A check that comes there is a permerror.",
 				Fixes:       []finding.Fix{t.ask(b, "take "+tw.Text+" out of the record")},

@@ -19,7 +19,7 @@ func checkNetworkPrivate(t *Tree) []finding.Finding {
 			continue
 		}
 		list = append(list, finding.Finding{
-			Severity: finding.Info, Source: "RFC 1918; RFC 4193", Evidence: inRecord(b, tw.Term.Start, tw.Term.End),
+			Outcome: finding.Found, Severity: finding.Info, Source: "RFC 1918; RFC 4193", Evidence: inRecord(b, tw.Term.Start, tw.Term.End),
 			Fact:        fmt.Sprintf("%q of %s's record is a private network.", tw.Text, t.Domain),
 			Consequence: "Receivers see the public address that the mail leaves from, never this one.",
 			Fixes:       t.rewrite(b.without(&tw.Term), "Take "+tw.Text+" out; name the public address in its place."),

@@ -27,7 +27,7 @@ func checkNetworkWide(t *Tree) []finding.Finding {
 				continue
 			}
 			list = append(list, finding.Finding{
-				Severity: finding.Warning, Source: "RFC 7208, section 11.4", Evidence: inRecord(b, tw.Term.Start, tw.Term.End),
+				Outcome: finding.Found, Severity: finding.Warning, Source: "RFC 7208, section 11.4", Evidence: inRecord(b, tw.Term.Start, tw.Term.End),
 				Fact:        fmt.Sprintf("%q of %s's record lets the whole of %s send.", tw.Text, t.Domain, p),
 				Consequence: "Everybody who has an address in it can send mail that passes SPF for the domain.",
 				Fixes:       []finding.Fix{{Action: finding.Edit, What: "Narrow " + tw.Text + " to the addresses that send.", Verify: "The check of the record finds it no longer."}},

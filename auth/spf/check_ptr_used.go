@@ -16,7 +16,7 @@ func checkPTRUsed(t *Tree) []finding.Finding {
 				continue
 			}
 			f := finding.Finding{
-				Severity: finding.Notice, Subject: b.Domain, Source: "RFC 7208, section 5.5", Evidence: inRecord(b, tw.Term.Start, tw.Term.End),
+				Outcome: finding.Found, Severity: finding.Notice, Subject: b.Domain, Source: "RFC 7208, section 5.5", Evidence: inRecord(b, tw.Term.Start, tw.Term.End),
 				Fact:        fmt.Sprintf("The record of %s uses %q, which RFC 7208 advises against.", b.Domain, tw.Text),
 				Consequence: "It is slow and depends on other people's DNS; some receivers skip it, and mail that needs it does not pass there.",
 				Fixes:       []finding.Fix{t.ask(b, "name its networks with ip4: and ip6:")},

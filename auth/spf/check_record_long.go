@@ -21,7 +21,7 @@ func checkRecordLong(t *Tree) []finding.Finding {
 		return nil
 	}
 	f := finding.Finding{
-		Severity: finding.Info, Source: "RFC 7208, section 3.4", Evidence: inRecord(t.Root, 0, 0),
+		Outcome: finding.Found, Severity: finding.Info, Source: "RFC 7208, section 3.4", Evidence: inRecord(t.Root, 0, 0),
 		Fact:        fmt.Sprintf("The TXT records of %s make an answer of about %d octets; the SPF record has %d.", t.Domain, size, len(t.Texts[0])),
 		Consequence: "Answers over 512 octets need EDNS or TCP, which a few receivers' firewalls stop; over 1232, TCP.",
 	}

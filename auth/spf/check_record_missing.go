@@ -11,7 +11,7 @@ func checkRecordMissing(t *Tree) []finding.Finding {
 		return nil
 	}
 	f := finding.Finding{
-		Severity: finding.Critical, Fact: t.Root.Problem, Evidence: txt.Evidence(t.Root.Answer), Source: "RFC 7208, section 4.5",
+		Outcome: finding.Found, Severity: finding.Critical, Fact: t.Root.Problem, Evidence: txt.Evidence(t.Root.Answer), Source: "RFC 7208, section 4.5",
 		Consequence: "Gmail, Yahoo and Outlook.com refuse or mark bulk mail of a domain without SPF.",
 	}
 	if len(t.Like) == 0 && t.Root.Answer.Status.Known() {

@@ -13,7 +13,7 @@ func checkRecordMisspelt(t *Tree) []finding.Finding {
 	var list []finding.Finding
 	for _, text := range t.Like {
 		f := finding.Finding{
-			Severity: finding.Critical, Source: "RFC 7208, section 4.5",
+			Outcome: finding.Found, Severity: finding.Critical, Source: "RFC 7208, section 4.5",
 			Fact:        fmt.Sprintf("A TXT record of %s looks like SPF and is none: it begins with %q, not with \"v=spf1 \".", t.Domain, txt.Printable(text[:min(len(text), 12)])),
 			Consequence: "Receivers do not see it.",
 			Evidence:    []finding.Evidence{{Kind: finding.KindDNS, Source: t.Domain + " TXT", Text: text}},

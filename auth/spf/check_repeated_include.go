@@ -16,7 +16,7 @@ func checkRepeatedInclude(t *Tree) []finding.Finding {
 				continue
 			}
 			f := finding.Finding{
-				Severity: finding.Info, Subject: b.Domain, Source: "RFC 7208, section 4.6.4", Evidence: inRecord(b, tw.Term.Start, tw.Term.End),
+				Outcome: finding.Found, Severity: finding.Info, Subject: b.Domain, Source: "RFC 7208, section 4.6.4", Evidence: inRecord(b, tw.Term.Start, tw.Term.End),
 				Fact:        fmt.Sprintf("%q of %s's record leads to a record that another term has led to already.", tw.Text, b.Domain),
 				Consequence: fmt.Sprintf("It costs %s and lets nobody new send.", count(tw.Lookups, "lookup")),
 				Fixes:       []finding.Fix{t.ask(b, "take "+tw.Text+" out of the record")},

@@ -23,7 +23,7 @@ func checkRepeatedNetwork(t *Tree) []finding.Finding {
 				continue
 			}
 			list = append(list, finding.Finding{
-				Severity: finding.Info, Source: "RFC 7208, section 5.6", Evidence: inRecord(b, own.Term.Start, own.Term.End),
+				Outcome: finding.Found, Severity: finding.Info, Source: "RFC 7208, section 5.6", Evidence: inRecord(b, own.Term.Start, own.Term.End),
 				Fact:        fmt.Sprintf("%q of %s's record lies within %q.", own.Text, t.Domain, other.Text),
 				Consequence: "It makes the record longer and lets nobody new send.",
 				Fixes:       t.rewrite(b.without(&own.Term), "Take "+own.Text+" out."),

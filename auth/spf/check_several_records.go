@@ -15,7 +15,7 @@ func checkSeveralRecords(t *Tree) []finding.Finding {
 		return nil
 	}
 	f := finding.Finding{
-		Severity: finding.Critical, Source: "RFC 7208, sections 3.2 and 4.5", Evidence: txt.Evidence(t.Root.Answer),
+		Outcome: finding.Found, Severity: finding.Critical, Source: "RFC 7208, sections 3.2 and 4.5", Evidence: txt.Evidence(t.Root.Answer),
 		Fact:        fmt.Sprintf("%s has %d SPF records; one is allowed.", t.Domain, len(t.Texts)),
 		Consequence: "Every check is a permerror: none of the records counts.",
 		Fixes:       []finding.Fix{{Action: finding.Edit, What: "Keep one record that holds the terms of all of them.", Verify: fmt.Sprintf("A look-up of %s TXT gives one record that begins with v=spf1.", t.Domain)}},

@@ -17,7 +17,7 @@ func checkSyntax(t *Tree) []finding.Finding {
 		}
 		for _, fault := range b.Record.Faults {
 			f := finding.Finding{
-				Severity: finding.Critical, Subject: b.Domain, Source: "RFC 7208, section " + fault.Section, Evidence: inRecord(b, fault.Start, fault.End),
+				Outcome: finding.Found, Severity: finding.Critical, Subject: b.Domain, Source: "RFC 7208, section " + fault.Section, Evidence: inRecord(b, fault.Start, fault.End),
 				Fact:        fmt.Sprintf("The SPF record of %s cannot be read at column %d: %s.", b.Domain, fault.Start+1, fault.What),
 				Consequence: "Every check that reads the record is a permerror: the whole record counts for nothing.",
 				Fixes:       []finding.Fix{t.ask(b, "repair the record")},

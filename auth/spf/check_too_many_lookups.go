@@ -14,7 +14,7 @@ func checkTooManyLookups(t *Tree) []finding.Finding {
 		return nil
 	}
 	f := finding.Finding{
-		Severity: finding.Critical, Source: "RFC 7208, section 4.6.4", Evidence: append(txt.Evidence(t.Root.Answer), finding.Evidence{Kind: finding.KindRule, Source: "the tree", Text: t.shares()}),
+		Outcome: finding.Found, Severity: finding.Critical, Source: "RFC 7208, section 4.6.4", Evidence: append(txt.Evidence(t.Root.Answer), finding.Evidence{Kind: finding.KindRule, Source: "the tree", Text: t.shares()}),
 		Fact:        fmt.Sprintf("The SPF record of %s takes %d lookups; %d are allowed. They are: %s.", t.Domain, t.Lookups, MaxLookups, t.shares()),
 		Consequence: "Mail from an address that stands behind the tenth is a permerror, and so is mail from any other address.",
 	}

@@ -30,7 +30,7 @@ func checkTooManyVoids(t *Tree) []finding.Finding {
 		}
 	})
 	f := finding.Finding{
-		Severity: finding.Critical, Source: "RFC 7208, section 4.6.4", Evidence: txt.Evidence(t.Root.Answer),
+		Outcome: finding.Found, Severity: finding.Critical, Source: "RFC 7208, section 4.6.4", Evidence: txt.Evidence(t.Root.Answer),
 		Fact:        fmt.Sprintf("%d questions of the SPF record of %s find nothing%s; %d are allowed. They are: %s.", voids, t.Domain, who, MaxVoids, strings.Join(names, "; ")),
 		Consequence: "Receivers that keep the limit give a permerror.",
 		Fixes:       t.suggested(),

@@ -15,7 +15,7 @@ func checkType99(t *Tree) []finding.Finding {
 	}
 	text := txt.Join(t.Type99.Records[0].Strings)
 	return []finding.Finding{{
-		Severity: finding.Info, Source: "RFC 7208, section 3.1", Evidence: txt.Evidence(t.Type99),
+		Outcome: finding.Found, Severity: finding.Info, Source: "RFC 7208, section 3.1", Evidence: txt.Evidence(t.Type99),
 		Fact:        fmt.Sprintf("%s has a record of the obsolete type SPF (99).", t.Domain),
 		Consequence: "Receivers do not read it; it goes out of step with the TXT record unseen.",
 		Fixes:       []finding.Fix{{Action: finding.Remove, What: "Take the record of type SPF away.", Record: &finding.Record{Name: t.Domain, Type: "SPF", Old: txt.Quote(text)}, Verify: fmt.Sprintf("A look-up of %s SPF gives nothing.", t.Domain)}},

@@ -18,7 +18,7 @@ func checkVoidTerm(t *Tree) []finding.Finding {
 			continue
 		}
 		list = append(list, finding.Finding{
-			Severity: finding.Notice, Source: "RFC 7208, section 4.6.4", Evidence: append(inRecord(b, tw.Term.Start, tw.Term.End), txt.Evidence(tw.Answers...)...),
+			Outcome: finding.Found, Severity: finding.Notice, Source: "RFC 7208, section 4.6.4", Evidence: append(inRecord(b, tw.Term.Start, tw.Term.End), txt.Evidence(tw.Answers...)...),
 			Fact:        fmt.Sprintf("%q of %s's record finds no address.", tw.Text, t.Domain),
 			Consequence: "It lets nobody send and uses up a lookup and a void lookup.",
 			Fixes:       t.rewrite(b.without(&tw.Term), "Take "+tw.Text+" out, or give "+tw.Target+" the record."),

@@ -4,62 +4,43 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/rebound-mail/rebound/auth/internal/lint"
 	"github.com/rebound-mail/rebound/auth/internal/txt"
 	"github.com/rebound-mail/rebound/finding"
 )
 
-// A check looks at one thing in a tree and reports what is wrong with it.
-type check struct {
-	code string
-	run  func(*Tree) []finding.Finding
-}
-
 // checks is the table of contents of what is said about a domain's record; each
 // stands in the file that its code names.
-var checks = []check{
-	{"spf.record-missing", checkRecordMissing},
-	{"spf.record-misspelt", checkRecordMisspelt},
-	{"spf.several-records", checkSeveralRecords},
-	{"spf.lookup-failed", checkLookupFailed},
-	{"spf.syntax", checkSyntax},
-	{"spf.loop", checkLoop},
-	{"spf.include-dead", checkIncludeDead},
-	{"spf.too-many-lookups", checkTooManyLookups},
-	{"spf.too-many-voids", checkTooManyVoids},
-	{"spf.too-many-mx", checkTooManyMX},
-	{"spf.all-pass", checkAllPass},
-	{"spf.all-neutral", checkAllNeutral},
-	{"spf.all-missing", checkAllMissing},
-	{"spf.behind-all", checkBehindAll},
-	{"spf.ptr-used", checkPTRUsed},
-	{"spf.repeated-include", checkRepeatedInclude},
-	{"spf.repeated-network", checkRepeatedNetwork},
-	{"spf.network-wide", checkNetworkWide},
-	{"spf.network-private", checkNetworkPrivate},
-	{"spf.void-term", checkVoidTerm},
-	{"spf.record-long", checkRecordLong},
-	{"spf.type-99", checkType99},
+var checks = []lint.Check[*Tree]{
+	{Code: "spf.record-missing", Run: checkRecordMissing},
+	{Code: "spf.record-misspelt", Run: checkRecordMisspelt},
+	{Code: "spf.several-records", Run: checkSeveralRecords},
+	{Code: "spf.lookup-failed", Run: checkLookupFailed},
+	{Code: "spf.syntax", Run: checkSyntax},
+	{Code: "spf.loop", Run: checkLoop},
+	{Code: "spf.include-dead", Run: checkIncludeDead},
+	{Code: "spf.too-many-lookups", Run: checkTooManyLookups},
+	{Code: "spf.too-many-voids", Run: checkTooManyVoids},
+	{Code: "spf.too-many-mx", Run: checkTooManyMX},
+	{Code: "spf.all-pass", Run: checkAllPass},
+	{Code: "spf.all-neutral", Run: checkAllNeutral},
+	{Code: "spf.all-missing", Run: checkAllMissing},
+	{Code: "spf.behind-all", Run: checkBehindAll},
+	{Code: "spf.ptr-used", Run: checkPTRUsed},
+	{Code: "spf.repeated-include", Run: checkRepeatedInclude},
+	{Code: "spf.repeated-network", Run: checkRepeatedNetwork},
+	{Code: "spf.network-wide", Run: checkNetworkWide},
+	{Code: "spf.network-private", Run: checkNetworkPrivate},
+	{Code: "spf.void-term", Run: checkVoidTerm},
+	{Code: "spf.record-long", Run: checkRecordLong},
+	{Code: "spf.type-99", Run: checkType99},
 }
 
 // Findings tells what is wrong with the record, and one finding "spf.record" where
 // nothing is.
 func (t *Tree) Findings() []finding.Finding {
-	var list []finding.Finding
-	wrong := false
-	for _, c := range checks {
-		for _, f := range c.run(t) {
-			f.Code = c.code
-			if f.Subject == "" {
-				f.Subject = t.Domain
-			}
-			if c.code != "spf.lookup-failed" {
-				f.Outcome = finding.Found
-			}
-			wrong = wrong || f.Severity >= finding.Notice || f.Outcome != finding.Found
-			list = append(list, f)
-		}
-	}
-	if !wrong {
+	list := lint.Run(checks, t.Domain, t)
+	if !lint.Wrong(list) {
 		list = append([]finding.Finding{{
 			Code: "spf.record", Outcome: finding.Clean, Subject: t.Domain, Source: "RFC 7208, section 4.6.4",
 			Fact:     fmt.Sprintf("%s has an SPF record with %d of %d lookups that lets %s send.", t.Domain, t.Lookups, MaxLookups, t.covers()),

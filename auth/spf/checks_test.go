@@ -10,11 +10,7 @@ import (
 )
 
 func TestChecks(t *testing.T) {
-	var codes []string
-	for _, c := range checks {
-		codes = append(codes, c.code)
-	}
-	fixture.Test(t, "spf.", codes, func(ctx context.Context, r resolve.Resolver, domain string) []finding.Finding {
+	fixture.Test(t, "spf.", checks, func(ctx context.Context, r resolve.Resolver, domain string) []finding.Finding {
 		return Walk(ctx, r, domain).Findings()
 	})
 }

@@ -157,10 +157,7 @@ func (e *evaluation) try(n *Node, t *Term, s *Step, depth int) *problem {
 	if p := e.count(t, s); p != nil {
 		return p
 	}
-	target, p := e.target(n, t)
-	if p != nil {
-		return p
-	}
+	target := e.target(n, t)
 	s.Expanded = target
 	switch t.Name {
 	case "include":
@@ -172,7 +169,7 @@ func (e *evaluation) try(n *Node, t *Term, s *Step, depth int) *problem {
 	case "ptr":
 		return e.pointer(s, target)
 	case "exists":
-		return e.exists(t, s, target)
+		return e.exists(s, target)
 	}
 	return nil
 }
@@ -190,14 +187,14 @@ func (e *evaluation) count(t *Term, s *Step) *problem {
 
 // target is the domain that a mechanism asks about: its own domain-spec, or the
 // domain that is being checked (section 4.8).
-func (e *evaluation) target(n *Node, t *Term) (string, *problem) {
+func (e *evaluation) target(n *Node, t *Term) string {
 	if t.Value == "" {
-		return n.Domain, nil
+		return n.Domain
 	}
 	if t.macro.plain {
-		return trimDot(t.Value), nil
+		return trimDot(t.Value)
 	}
-	return shorten(trimDot(e.expand(n.Domain, t.macro))), nil
+	return shorten(trimDot(e.expand(n.Domain, t.macro)))
 }
 
 // shorten drops labels from the left until a name fits DNS (section 7.3).
@@ -281,11 +278,9 @@ func (e *evaluation) redirect(n *Node, t *Term, depth int) {
 	n.Steps = append(n.Steps, Step{Domain: n.Domain, Term: t.Text, Start: t.Start, End: t.End})
 	s := &n.Steps[len(n.Steps)-1]
 	p := e.count(t, s)
-	if p == nil {
-		s.Expanded, p = e.target(n, t)
-	}
 	var child *Node
 	if p == nil {
+		s.Expanded = e.target(n, t)
 		child, p = e.child(s, s.Expanded, depth)
 	}
 	switch {
@@ -361,7 +356,7 @@ func (e *evaluation) mx(t *Term, s *Step, target string) *problem {
 	return nil
 }
 
-func (e *evaluation) exists(_ *Term, s *Step, target string) *problem {
+func (e *evaluation) exists(s *Step, target string) *problem {
 	a, p := e.ask(s, target, resolve.A)
 	s.Matched = p == nil && a.Status == resolve.OK && len(a.Records) > 0
 	return p
@@ -520,9 +515,8 @@ func (e *evaluation) explain(n *Node) string {
 }
 
 func (e *evaluation) explanation(n *Node, t *Term, s *Step) string {
-	target, _ := e.target(n, t)
-	s.Expanded = target
-	a := e.resolver.Resolve(e.ctx, target, resolve.TXT)
+	s.Expanded = e.target(n, t)
+	a := e.resolver.Resolve(e.ctx, s.Expanded, resolve.TXT)
 	s.Answers = append(s.Answers, a)
 	if a.Status != resolve.OK || len(a.Records) != 1 {
 		s.Note = "no explanation: there is not exactly one TXT record"

@@ -1,6 +1,7 @@
 package spf
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,7 +20,7 @@ func (res *Result) Findings() []finding.Finding {
 	}
 	row := resultRows[res.Result]
 	f.Outcome, f.Severity, f.Consequence = row.outcome, row.severity, row.consequence
-	f.Fact = fmt.Sprintf("SPF of %s for %s: %s. %s", or(res.Domain, "the sender"), res.IP, res.Result, res.Why)
+	f.Fact = fmt.Sprintf("SPF of %s for %s: %s. %s", cmp.Or(res.Domain, "the sender"), res.IP, res.Result, res.Why)
 	if !res.IP.IsValid() {
 		f.Outcome, f.Severity, f.Fact, f.Consequence = finding.NotApplicable, finding.Info, "SPF was not checked: no sending address is known.", ""
 	}
@@ -113,11 +114,4 @@ func (res *Result) Grant() (fix finding.Fix, ok bool) {
 		fix.Verify = fmt.Sprintf("A look-up of %s TXT gives the new record; old answers live for %s more at most.", res.Domain, ttl.Round(time.Second))
 	}
 	return fix, true
-}
-
-func or(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }

@@ -117,11 +117,10 @@ type Step struct {
 func Check(ctx context.Context, r resolve.Resolver, q Query) *Result {
 	e := &evaluation{ctx: ctx, resolver: r, query: q, ip: q.IP.Unmap().WithZone("")}
 	res := &Result{IP: e.ip, Identity: "mailfrom"}
-	if res.Identity == "mailfrom" && strings.Trim(q.MailFrom, "<> ") == "" {
+	e.sender = strings.Trim(q.MailFrom, "<> ")
+	if e.sender == "" {
 		res.Identity = "helo"
 		e.sender = "postmaster@" + trimDot(strings.TrimSpace(q.HELO))
-	} else {
-		e.sender = strings.Trim(q.MailFrom, "<> ")
 	}
 	local, domain := splitAddress(e.sender)
 	e.local, e.senderDomain = local, domain

@@ -52,8 +52,6 @@ type Branch struct {
 	Voids   int            `json:"voids"`
 	Voids6  int            `json:"voids6"`
 	Loop    bool           `json:"loop,omitempty"` // it leads back to a record above it
-
-	done bool
 }
 
 // A Twig is one term of a branch.
@@ -128,7 +126,6 @@ func (w *walker) branch(domain string, path []string) *Branch {
 	text, code, why := selectRecord(domain, b.Answer)
 	b.Text, b.Code, b.Problem = text, code, why
 	if text == "" {
-		b.done = true
 		return b
 	}
 	b.Record = Parse(text)
@@ -152,7 +149,6 @@ func (w *walker) branch(domain string, path []string) *Branch {
 			break
 		}
 	}
-	b.done = true
 	return b
 }
 

@@ -7,8 +7,8 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v3"
 
@@ -42,7 +42,7 @@ func (a *app) authCommand() *cli.Command {
 }
 
 func (a *app) auth(ctx context.Context, c *cli.Command) error {
-	in := auth.Input{HELO: c.String("helo"), MailFrom: c.String("mail-from"), Receiver: c.String("receiver"), Own: c.Bool("own"), Now: time.Now()}
+	in := auth.Input{HELO: c.String("helo"), MailFrom: c.String("mail-from"), Receiver: c.String("receiver"), Own: c.Bool("own")}
 	if s := c.String("ip"); s != "" {
 		addr, err := netip.ParseAddr(s)
 		if err != nil {
@@ -50,13 +50,11 @@ func (a *app) auth(ctx context.Context, c *cli.Command) error {
 		}
 		in.IP = addr
 	}
-	if s := c.String("now"); s != "" {
-		at, err := readTime("now", s)
-		if err != nil {
-			return err
-		}
-		in.Now = at
+	now, err := clock(c)
+	if err != nil {
+		return err
 	}
+	in.Now = now()
 	if c.NArg() == 0 {
 		return errors.New("auth: no file and no domain given")
 	}
@@ -315,28 +313,18 @@ func keyText(k keyJSON) string {
 // keysOf are the keys that were asked for, and those that were found.
 func keysOf(d *auth.Domain) []keyJSON {
 	list := []keyJSON{}
-	add := func(selector, service string, key *dkim.Key, faults []dkim.Fault) {
-		for _, k := range list {
-			if k.Selector == selector {
-				return
-			}
+	if d.DKIM == nil {
+		return list
+	}
+	for _, f := range append(slices.Clone(d.DKIM.Given), d.DKIM.Others()...) {
+		k := keyJSON{Result: "key", Domain: d.Domain, Selector: f.Name, Service: f.Service, Risks: []dkim.Risk{}}
+		if f.Key != nil {
+			k.Bits = f.Key.Bits
 		}
-		k := keyJSON{Result: "key", Domain: d.Domain, Selector: selector, Service: service, Risks: []dkim.Risk{}}
-		if key != nil {
-			k.Bits = key.Bits
-		}
-		if len(faults) > 0 {
-			k.Result, k.Cause = "no usable key", faults[0].Cause
+		if len(f.Faults) > 0 {
+			k.Result, k.Cause = "no usable key", f.Faults[0].Cause
 		}
 		list = append(list, k)
-	}
-	for _, g := range d.Given {
-		add(g.Selector, "", g.Key, g.Faults)
-	}
-	if d.DKIM != nil {
-		for _, f := range d.DKIM.Found {
-			add(f.Name, f.Service, f.Key, f.Faults)
-		}
 	}
 	return list
 }

@@ -189,6 +189,16 @@ func isTerminal(w any) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
+// clock is the one that -now sets, or the machine's.
+func clock(c *cli.Command) (func() time.Time, error) {
+	s := c.String("now")
+	if s == "" {
+		return time.Now, nil
+	}
+	t, err := readTime("now", s)
+	return func() time.Time { return t }, err
+}
+
 // readTime reads RFC 3339, or a date.
 func readTime(flag, s string) (time.Time, error) {
 	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04", time.DateOnly} {

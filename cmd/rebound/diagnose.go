@@ -60,13 +60,9 @@ func (a *app) diagnose(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	now := time.Now
-	if s := c.String("now"); s != "" {
-		t, err := readTime("now", s)
-		if err != nil {
-			return err
-		}
-		now = func() time.Time { return t }
+	now, err := clock(c)
+	if err != nil {
+		return err
 	}
 	demo := c.NArg() == 0 && base.Reply == ""
 	if demo {

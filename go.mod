@@ -12,6 +12,8 @@ require golang.org/x/text v0.43.0
 
 require github.com/urfave/cli/v3 v3.14.0
 
+require github.com/emersion/go-message v0.18.2 // indirect
+
 require (
 	github.com/emersion/go-msgauth v0.7.0
 	golang.org/x/crypto v0.58.0 // indirect

@@ -1,0 +1,81 @@
+package content
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+
+	"github.com/rebound-mail/rebound/finding"
+)
+
+var bulkChecks = []check{
+	{"content.bulk-no-unsubscribe", finding.Critical, "Mail to many has neither a List-Unsubscribe field nor a link to unsubscribe.", "Add List-Unsubscribe and List-Unsubscribe-Post, and a link in the text.", "RFC 2369; RFC 8058; " + gmailGuide, func(m *letter) []Place {
+		if m.bulk && m.root.field("list-unsubscribe") == nil && !m.unsubscribeSeen() {
+			return m.absent("List-Unsubscribe")
+		}
+		return nil
+	}},
+	{"content.bulk-no-list-unsubscribe", finding.Warning, "Mail to many has no List-Unsubscribe field.", "Add List-Unsubscribe with an https address, and List-Unsubscribe-Post: List-Unsubscribe=One-Click; DKIM must sign both.", "RFC 8058, section 3.1; " + gmailGuide, func(m *letter) []Place {
+		if m.bulk && m.root.field("list-unsubscribe") == nil && m.unsubscribeSeen() {
+			return m.absent("List-Unsubscribe")
+		}
+		return nil
+	}},
+	{"content.bulk-no-one-click", finding.Notice, "Mail to many cannot be unsubscribed with one click.", "Add an https address to List-Unsubscribe, and List-Unsubscribe-Post: List-Unsubscribe=One-Click; DKIM must sign both.", "RFC 8058, section 3.1; " + gmailGuide, func(m *letter) []Place {
+		if f := m.root.field("list-unsubscribe"); m.bulk && f != nil && !m.oneClick() {
+			s := decodeWords(f.unfolded())
+			return m.inField(f, s, 0, len(s))
+		}
+		return nil
+	}},
+	{"content.bulk-no-link", finding.Notice, "Mail to many shows no link to unsubscribe.", "Add a link to unsubscribe that is seen.", gmailGuide, func(m *letter) []Place {
+		if !m.bulk || m.root.field("list-unsubscribe") == nil || m.unsubscribeSeen() {
+			return nil
+		}
+		for _, p := range m.parts {
+			if p.words != nil {
+				return m.inText(p, segment{len(p.text), len(p.text)})
+			}
+		}
+		return nil
+	}},
+	{"content.list-unsubscribe", finding.Info, "The mail has a List-Unsubscribe field.", "Keep it.", "RFC 2369, section 3.2", func(m *letter) []Place {
+		if f := m.root.field("list-unsubscribe"); f != nil {
+			s := decodeWords(f.unfolded())
+			return m.inField(f, s, 0, len(s))
+		}
+		return nil
+	}},
+	{"content.one-click", finding.Info, "The mail can be unsubscribed with one click.", "Keep it, and sign both fields with DKIM.", "RFC 8058", func(m *letter) []Place {
+		if f := m.root.field("list-unsubscribe-post"); f != nil && m.oneClick() {
+			s := decodeWords(f.unfolded())
+			return m.inField(f, s, 0, len(s))
+		}
+		return nil
+	}},
+}
+
+// oneClick reports whether both fields are as RFC 8058, section 3.1 asks.
+func (m *letter) oneClick() bool {
+	list, post := m.root.field("list-unsubscribe"), m.root.field("list-unsubscribe-post")
+	return list != nil && post != nil && strings.Contains(strings.ToLower(list.unfolded()), "<https://") &&
+		strings.EqualFold(strings.ReplaceAll(post.unfolded(), " ", ""), "List-Unsubscribe=One-Click")
+}
+
+var unsubscribe = regexp.MustCompile(`(?i)unsubscri|opt.?out|abmelde|abbestell|abmeldung|se d[ée]sabonner|d[ée]sinscri|d[ée]sabonn|darse de baja|cancelar (?:su |la )?suscripci|disiscri|cancella l'iscrizione|annulla l'iscrizione|manage (?:your )?(?:email )?preferences|email preferences|afmelden|uitschrijven|descadastr`)
+
+// unsubscribeSeen reports whether the text, or the address of a link, says how to
+// unsubscribe.
+func (m *letter) unsubscribeSeen() bool {
+	for _, p := range m.parts {
+		if p.words != nil && unsubscribe.Match(bytes.TrimSpace(p.words.seen)) {
+			return true
+		}
+	}
+	for i := range m.links {
+		if len(m.links[i].href) < 2000 && unsubscribe.MatchString(m.links[i].href) {
+			return true
+		}
+	}
+	return false
+}

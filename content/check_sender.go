@@ -1,0 +1,105 @@
+package content
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/rebound-mail/rebound/finding"
+)
+
+var senderChecks = []check{
+	{"content.from-missing", finding.Warning, "No address can be read in the From field.", "Write one address in From.", "RFC 5322, section 3.6.2", func(m *letter) []Place {
+		switch {
+		case m.from.field == nil && !m.template:
+			return m.absent("From")
+		case m.from.field != nil && m.from.domain == "":
+			return m.inField(m.from.field, m.from.s, 0, len(m.from.s))
+		}
+		return nil
+	}},
+	{"content.from-capitals", finding.Notice, "The sender's name is in capitals.", "Write the name as your readers know it.", "", func(m *letter) []Place {
+		if upper, all := capitals(m.from.name); all >= 6 && upper == all && strings.Contains(m.from.name, " ") {
+			return m.inFrom(m.from.name)
+		}
+		return nil
+	}},
+	{"content.from-name-address", finding.Warning, "The sender's name shows an address of another domain.", "Write the name of the sender, not an address.", "", func(m *letter) []Place {
+		if at := mailbox.FindStringSubmatch(m.from.name); at != nil && organization(strings.ToLower(at[1])) != organization(m.from.domain) {
+			return m.inFrom(m.from.name)
+		}
+		return nil
+	}},
+	{"content.from-abused-tld", finding.Notice, "The sender's address is in a top-level domain that much spam comes from.", "Send from a domain in a top-level domain that is less abused.", "", func(m *letter) []Place {
+		if tld := m.from.domain[strings.LastIndexByte(m.from.domain, '.')+1:]; domainLists()["abused-tlds"][tld] {
+			return m.inFrom(m.from.domain)
+		}
+		return nil
+	}},
+	{"content.from-digits", finding.Notice, "The sender's address has a run of digits.", "Send from an address that says who writes.", "", func(m *letter) []Place {
+		if digits.MatchString(m.from.local) {
+			return m.inFrom(m.from.local)
+		}
+		return nil
+	}},
+	{"content.from-noreply", finding.Info, "The sender's address asks for no answer.", "Send from an address that somebody reads; answers count in the sender's favour.", "", func(m *letter) []Place {
+		if local := strings.ToLower(strings.NewReplacer("-", "", "_", "", ".", "").Replace(m.from.local)); strings.Contains(local, "noreply") || strings.Contains(local, "donotreply") {
+			return m.inFrom(m.from.local)
+		}
+		return nil
+	}},
+	{"content.reply-to-free-mail", finding.Warning, "Answers go to an address at a free mail provider that is not the sender's.", "Let answers go to an address in your own domain.", "", func(m *letter) []Place {
+		if m.replyTo.domain != "" && m.replyTo.domain != m.from.domain && domainLists()["free-mail"][m.replyTo.domain] {
+			return m.inField(m.replyTo.field, m.replyTo.s, 0, len(m.replyTo.s))
+		}
+		return nil
+	}},
+	{"content.to-undisclosed", finding.Notice, "The To field names nobody.", "Send each reader a mail of their own.", "", func(m *letter) []Place {
+		f := m.root.field("to")
+		if f == nil {
+			return nil
+		}
+		if s := f.unfolded(); !strings.Contains(s, "@") && (s == "" || strings.Contains(s, ";") || strings.Contains(strings.ToLower(s), "undisclosed")) {
+			return m.inField(f, s, 0, len(s))
+		}
+		return nil
+	}},
+	{"content.to-many", finding.Notice, "The To and Cc fields show eight addresses and more.", "Send each reader a mail of their own.", "", func(m *letter) []Place {
+		n := 0
+		var first *field
+		for i := range m.root.fields {
+			if f := &m.root.fields[i]; f.name == "to" || f.name == "cc" {
+				n += strings.Count(string(f.value), "@")
+				if first == nil {
+					first = f
+				}
+			}
+		}
+		if n >= 8 {
+			s := decodeWords(first.unfolded())
+			return m.inField(first, s, 0, len(s))
+		}
+		return nil
+	}},
+	{"content.priority-high", finding.Warning, "The mail asks to be treated as urgent.", "Leave out X-Priority, Priority and Importance.", "", func(m *letter) []Place {
+		for _, name := range []string{"x-priority", "priority", "importance", "x-msmail-priority"} {
+			if f := m.root.field(name); f != nil {
+				s := strings.ToLower(f.unfolded())
+				if strings.HasPrefix(s, "1") || strings.HasPrefix(s, "2") || s == "high" || s == "urgent" {
+					return m.inField(f, s, 0, len(s))
+				}
+			}
+		}
+		return nil
+	}},
+}
+
+var (
+	mailbox = regexp.MustCompile(`[\w.+-]+@([\w-]+(?:\.[\w-]+)+)`)
+	digits  = regexp.MustCompile(`\d{3}|^[a-z]+\d\d$|\d[a-z]+\d`)
+)
+
+// inFrom marks s in the From field.
+func (m *letter) inFrom(s string) []Place {
+	at := max(0, strings.Index(m.from.s, s))
+	return m.inField(m.from.field, m.from.s, at, at+len(s))
+}

@@ -1,0 +1,122 @@
+package content
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/rebound-mail/rebound/finding"
+)
+
+const gmailGuide = "https://support.google.com/mail/answer/81126"
+
+var subjectChecks = []check{
+	{"content.subject-capitals", finding.Warning, "The subject is in capitals.", "Write the subject as a sentence, with capitals where grammar asks for them.", "", func(m *letter) []Place {
+		if upper, all := capitals(m.subject.s); all >= 8 && upper*10 >= all*9 {
+			return m.inSubject()
+		}
+		return nil
+	}},
+	{"content.subject-mostly-capitals", finding.Notice, "Most letters of the subject are capitals.", "Write the subject as a sentence, with capitals where grammar asks for them.", "", func(m *letter) []Place {
+		if upper, all := capitals(m.subject.s); all >= 8 && upper*10 < all*9 && upper*2 > all {
+			return m.inSubject()
+		}
+		return nil
+	}},
+	{"content.subject-exclamation", finding.Notice, "The subject has an exclamation mark.", "End the subject without an exclamation mark.", "", subjectMatch(regexp.MustCompile(`!`))},
+	{"content.subject-exclamations", finding.Warning, "The subject has exclamation marks in a row.", "Use one exclamation mark at most.", "", subjectMatch(regexp.MustCompile(`!(?: ?!)+`))},
+	{"content.subject-money", finding.Notice, "The subject names a sum of money.", "Say what the mail is about, and the sum in the text.", "", subjectMatch(regexp.MustCompile(`[$€£]\s?\d|\d\s?[$€£]|\b(?:USD|EUR|US\$)\s?\d`))},
+	{"content.subject-percent", finding.Notice, "The subject names a percentage.", "Say what the mail is about, and the percentage in the text.", "", subjectMatch(regexp.MustCompile(`\d\s?%`))},
+	{"content.subject-free", finding.Notice, "The subject says \"free\".", "Say what it is that the reader gets.", "", subjectMatch(regexp.MustCompile(`(?i)\bfree\b`))},
+	{"content.subject-pharma", finding.Warning, "The subject has words of drug mail.", "Leave the name of the product to the text, unless the mail is about it.", "", subjectMatch(regexp.MustCompile(`(?i)\b(?:viagra|cialis|levitra|xanax|valium|vicodin|pharmac\w*|meds?|medications?|pills?|drugs?|weight|erecti\w*|penis|hgh|prescription\w*|rx|diet|libido|keto|cbd|gummies)\b`))},
+	{"content.subject-blank", finding.Warning, "The subject is empty.", "Write a subject that says what the mail is about.", "RFC 5322, section 3.6.5", func(m *letter) []Place {
+		if m.subject.field != nil && strings.TrimSpace(m.subject.s) == "" {
+			return m.inSubject()
+		}
+		return nil
+	}},
+	{"content.subject-short", finding.Notice, "The subject is shorter than six characters.", "Write a subject that says what the mail is about.", "", func(m *letter) []Place {
+		if n := utf8.RuneCountInString(strings.TrimSpace(m.subject.s)); n > 0 && n <= 5 {
+			return m.inSubject()
+		}
+		return nil
+	}},
+	{"content.subject-missing", finding.Notice, "There is no Subject field.", "Write a subject that says what the mail is about.", "RFC 5322, section 3.6.5", func(m *letter) []Place {
+		if m.subject.field == nil {
+			return m.absent("Subject")
+		}
+		return nil
+	}},
+	{"content.subject-spaces", finding.Notice, "The subject has blanks in a row.", "Take out the extra blanks.", "", subjectMatch(regexp.MustCompile(`\S[ \t\x{a0}]{3,}\S`))},
+	{"content.subject-trailing-id", finding.Notice, "The subject ends with a code that says nothing to the reader.", "Take the code off the subject; a field of your own can hold it.", "", subjectMatch(regexp.MustCompile(`(?:\s{3,}\S{4,}|[\s\[(]+[a-z]*\d[a-z0-9]{4,}[\])]?|\s(?:[a-z]{0,3}[bcdfghjklmnpqrstvwxz]{5,}[a-z]{0,4}))$`))},
+	{"content.subject-raw-8bit", finding.Warning, "The subject has octets beyond ASCII that are not encoded.", "Encode the subject as RFC 2047 says; mail libraries do it when they are given text, not octets.", "RFC 5322, section 2.2; RFC 2047", func(m *letter) []Place {
+		if f := m.subject.field; f != nil && !isASCII(f.value) && m.root.field("content-type") != nil && !m.template {
+			return m.inSubject()
+		}
+		return nil
+	}},
+	{"content.subject-needless-encoding", finding.Notice, "The subject is encoded though it is ASCII.", "Leave the subject as it is when it is ASCII.", "", func(m *letter) []Place {
+		if f := m.subject.field; f != nil && bytes.Contains(f.value, []byte("=?")) && isASCII([]byte(m.subject.s)) && !strings.Contains(m.subject.s, "=?") && !m.template {
+			return m.inSubject()
+		}
+		return nil
+	}},
+	{"content.subject-gappy", finding.Warning, "The subject spells a word with gaps.", "Write the word without gaps.", "", subjectMatch(regexp.MustCompile(`\b\pL(?:[ ._*-]\pL){3,}\b`))},
+	{"content.subject-obfuscated", finding.Warning, "The subject has letters that stand for others.", "Write the word in its own letters.", "", func(m *letter) []Place {
+		w := readWords([]byte(m.subject.s), false, noPhrases)
+		for _, list := range [][]segment{w.mixed, w.styled, w.invisible, w.bidi} {
+			if len(list) > 0 {
+				return m.inField(m.subject.field, m.subject.s, list[0].start, list[0].end)
+			}
+		}
+		if at := leet.FindStringIndex(m.subject.s); at != nil {
+			return m.inField(m.subject.field, m.subject.s, at[0], at[1])
+		}
+		return nil
+	}},
+	{"content.subject-fake-reply", finding.Notice, "The subject begins with \"Re:\", and the mail answers none.", "Take \"Re:\" off, or send In-Reply-To and References.", gmailGuide, func(m *letter) []Place {
+		if m.root.field("in-reply-to") != nil || m.root.field("references") != nil {
+			return nil
+		}
+		if at := fakeReply.FindStringIndex(m.subject.s); at != nil {
+			return m.inField(m.subject.field, m.subject.s, at[0], at[1])
+		}
+		return nil
+	}},
+}
+
+var (
+	noPhrases = &phrases{words: map[string]int32{}}
+	leet      = regexp.MustCompile(`(?i)\b(?:v[i1!l|]+[a@4]gr[a@4]|c[i1!l|][a@4]l[i1!l|]s|fr3e|m[o0]rtg[a@4]g[e3]|pr[o0]zac|rep1ica|r[o0]l[e3]x)\b|\bp0rn|\bs3x`)
+	fakeReply = regexp.MustCompile(`(?i)^\s*(?:re|fwd?|aw|wg|sv|tr|rif)\s?:`)
+)
+
+// subjectMatch finds a pattern in the subject.
+func subjectMatch(pattern *regexp.Regexp) func(*letter) []Place {
+	return func(m *letter) []Place {
+		s := m.subject.s
+		if len(s) > 4000 {
+			s = s[:4000]
+		}
+		if at := pattern.FindStringIndex(s); at != nil {
+			return m.inField(m.subject.field, m.subject.s, at[0], at[1])
+		}
+		return nil
+	}
+}
+
+// capitals counts the capitals among the letters of a script that has them.
+func capitals(s string) (upper, all int) {
+	for _, r := range s {
+		switch {
+		case unicode.IsUpper(r):
+			upper++
+			all++
+		case unicode.IsLower(r):
+			all++
+		}
+	}
+	return upper, all
+}

@@ -1,0 +1,133 @@
+package content
+
+import (
+	_ "embed"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+
+	"golang.org/x/net/publicsuffix"
+
+	"github.com/rebound-mail/rebound/internal/stanza"
+)
+
+//go:embed domains.txt
+var domainsText string
+
+// domainLists are the sets of names of domains.txt, by their row.
+var domainLists = sync.OnceValue(func() map[string]map[string]bool {
+	rows, err := stanza.Parse(strings.NewReader(domainsText))
+	if err != nil {
+		panic(err) // the table is part of the package, and a test reads it
+	}
+	lists := map[string]map[string]bool{}
+	for _, row := range rows {
+		set := map[string]bool{}
+		for name := range strings.FieldsSeq(strings.Join(row.All("names"), " ")) {
+			set[name] = true
+		}
+		lists[row.Get("list")] = set
+	}
+	return lists
+})
+
+// A target is what a URL leads to.
+type target struct {
+	scheme, host, port string
+	user               bool // user information stands before the host
+	escaped            bool // the host is written with %-escapes
+	ip                 bool
+	org                string // the registrable domain
+	tld                string
+}
+
+// parseTarget reads a URL as mail programs do, leniently.
+func parseTarget(raw string) target {
+	var t target
+	raw = strings.TrimSpace(raw)
+	scheme, rest, ok := strings.Cut(raw, ":")
+	if !ok || len(scheme) > 10 || strings.ContainsAny(scheme, "/?#.") {
+		return t
+	}
+	t.scheme = strings.ToLower(scheme)
+	if t.scheme != "http" && t.scheme != "https" {
+		return t
+	}
+	rest = strings.TrimLeft(rest, `/\`)
+	authority := rest
+	if i := strings.IndexAny(rest, `/?#\`); i >= 0 {
+		authority = rest[:i]
+	}
+	if i := strings.LastIndexByte(authority, '@'); i >= 0 {
+		t.user, authority = true, authority[i+1:]
+	}
+	if len(authority) > 300 {
+		return t
+	}
+	if strings.Contains(authority, "%") {
+		t.escaped = true
+		if s, err := url.PathUnescape(authority); err == nil {
+			authority = s
+		}
+	}
+	host := authority
+	if strings.HasPrefix(host, "[") {
+		if i := strings.IndexByte(host, ']'); i > 0 {
+			host, authority = host[1:i], authority[i+1:]
+			_, t.port, _ = strings.Cut(authority, ":")
+		}
+	} else {
+		host, t.port, _ = strings.Cut(host, ":")
+	}
+	t.host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if _, err := netip.ParseAddr(t.host); err == nil || isNumber(t.host) {
+		t.ip = true
+		return t
+	}
+	t.org = organization(t.host)
+	t.tld = t.host[strings.LastIndexByte(t.host, '.')+1:]
+	return t
+}
+
+// isNumber reports whether a host is an address written as one number, 0x7f000001.
+func isNumber(host string) bool {
+	if host == "" {
+		return false
+	}
+	digits := strings.TrimPrefix(host, "0x")
+	for i := range len(digits) {
+		if c := digits[i]; (c < '0' || c > '9') && (digits == host || c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return digits != ""
+}
+
+// organization is the registrable domain of a host, or the host.
+func organization(host string) string {
+	if org, err := publicsuffix.EffectiveTLDPlusOne(host); err == nil {
+		return org
+	}
+	return host
+}
+
+// textLinks finds the addresses of pages that stand in plain text.
+func textLinks(p *part, t []byte) []link {
+	var list []link
+	for i := 0; i+7 < len(t) && len(list) < maxLinks; i++ {
+		if t[i] != 'h' && t[i] != 'H' || !hasPrefixFold(string(t[i:i+7]), "http://") && (i+8 > len(t) || !hasPrefixFold(string(t[i:i+8]), "https://")) {
+			continue
+		}
+		j := i
+		for j < len(t) && t[j] > ' ' && t[j] != '<' && t[j] != '>' && t[j] != '"' && t[j] != ')' && j-i < 2000 {
+			j++
+		}
+		list = append(list, link{part: p, at: segment{i, j}, href: string(t[i:j])})
+		i = j
+	}
+	return list
+}
+
+// maxLinks bounds the links of one mail that are looked at.
+const maxLinks = 20000

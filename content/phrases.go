@@ -1,0 +1,97 @@
+package content
+
+import (
+	_ "embed"
+	"strings"
+	"sync"
+
+	"github.com/rebound-mail/rebound/internal/stanza"
+)
+
+//go:embed phrases.txt
+var phrasesText string
+
+// A phrase is a row's wording: a run of words that the mail of honest senders seldom
+// holds.
+type phrase struct {
+	family   string
+	language string
+	text     string
+}
+
+// phrases is the table, compiled: a trie of words.
+type phrases struct {
+	words map[string]int32
+	next  map[int64]int32 // node<<32 | word → node
+	ends  []*phrase       // by node; nil where no phrase ends
+}
+
+var defaultPhrases = sync.OnceValue(func() *phrases {
+	rows, err := stanza.Parse(strings.NewReader(phrasesText))
+	if err != nil {
+		panic(err) // the table is part of the package, and a test reads it
+	}
+	t := &phrases{words: map[string]int32{}, next: map[int64]int32{}, ends: []*phrase{nil}}
+	for _, row := range rows {
+		for _, line := range row.All("say") {
+			for s := range strings.SplitSeq(line, ",") {
+				t.add(&phrase{family: row.Get("family"), language: row.Get("language"), text: strings.TrimSpace(s)})
+			}
+		}
+	}
+	return t
+})
+
+func (t *phrases) add(p *phrase) {
+	node := int32(0)
+	for word := range strings.FieldsFuncSeq(p.text, func(r rune) bool { return r == ' ' || r == '-' }) {
+		id, ok := t.words[word]
+		if !ok {
+			id = int32(len(t.words))
+			t.words[word] = id
+		}
+		key := int64(node)<<32 | int64(id)
+		if t.next[key] == 0 {
+			t.ends = append(t.ends, nil)
+			t.next[key] = int32(len(t.ends) - 1)
+		}
+		node = t.next[key]
+	}
+	t.ends[node] = p
+}
+
+// A matcher finds phrases in a run of words.
+type matcher struct {
+	*phrases
+	active []state
+	found  []match
+	buf    [48]byte // a word in lower case; longer ones are in no phrase
+}
+
+type state struct {
+	node  int32
+	start int
+}
+
+func (m *matcher) reset() { m.active = m.active[:0] }
+
+func (m *matcher) word(lower []byte, start, end int) {
+	id, ok := m.words[string(lower)]
+	if !ok {
+		m.reset()
+		return
+	}
+	keep := m.active[:0]
+	m.active = append(m.active, state{0, start})
+	for _, s := range m.active {
+		node := m.next[int64(s.node)<<32|int64(id)]
+		if node == 0 {
+			continue
+		}
+		if p := m.ends[node]; p != nil && len(m.found) < maxMatches {
+			m.found = append(m.found, match{segment{s.start, end}, p})
+		}
+		keep = append(keep, state{node, s.start})
+	}
+	m.active = keep
+}

@@ -1,0 +1,281 @@
+package content
+
+import (
+	"bytes"
+	"unicode"
+	"unicode/utf8"
+)
+
+// words is what one pass over the text that a reader sees found. Offsets are into that
+// text.
+type words struct {
+	seen      []byte
+	count     int // words
+	shouted   int // words of four and more letters, in capitals alone
+	long      int // words of four and more letters
+	marks     int // exclamation marks
+	runs      []segment // two and more of them
+	phrases   []match
+	invisible []segment // words with a character in them that is not seen
+	mixed     []segment // words of letters from two scripts
+	bidi      []segment // controls that turn the direction of text
+	styled    []segment // letters of mathematical alphabets
+	gappy     []segment // w o r d s
+	shouts    segment   // the first run of shouted words
+	first     segment   // the first word
+	bag       map[uint32]struct{}
+}
+
+// A match is a phrase of the table that the text holds.
+type match struct {
+	at     segment
+	phrase *phrase
+}
+
+// maxMatches bounds what is remembered of each kind.
+const maxMatches = 200
+
+// readWords looks at text once. Lines that begin with ">" and what a mailing list put
+// beneath the text are not the sender's, and are left out when the text is plain.
+func readWords(text []byte, plain bool, t *phrases) *words {
+	if len(text) > maxVisible {
+		text = text[:maxVisible]
+	}
+	w := &words{seen: text, bag: map[uint32]struct{}{}}
+	if plain {
+		text = text[:footer(text)]
+	}
+	m := matcher{phrases: t}
+	quoted := false
+	gap, gapAt := 0, 0
+	for i := 0; i < len(text); {
+		c := text[i]
+		if plain && (i == 0 || text[i-1] == '\n') {
+			quoted = c == '>' || c == '|'
+		}
+		if quoted {
+			if n := bytes.IndexByte(text[i:], '\n'); n >= 0 {
+				i += n + 1
+				continue
+			}
+			break
+		}
+		switch {
+		case class[c] == wordly:
+			start := i
+			i = w.word(text, i, &m)
+			if i-start == 1 {
+				if gap++; gap == 1 {
+					gapAt = start
+				}
+			} else {
+				gap = 0
+			}
+			if gap == 4 && len(w.gappy) < maxMatches {
+				w.gappy = append(w.gappy, segment{gapAt, i})
+			}
+		case c == '!':
+			start := i
+			for i < len(text) && text[i] == '!' {
+				i++
+			}
+			w.marks += i - start
+			if i-start > 1 && len(w.runs) < maxMatches {
+				w.runs = append(w.runs, segment{start, i})
+			}
+			m.reset()
+			gap = 0
+		case c == ' ' || c == '\n' || c == '\r' || c == '\t' || c == '-' || c == '_' || c == '*':
+			if c == '\n' && i+1 < len(text) && (text[i+1] == '\n' || text[i+1] == '\r') {
+				m.reset()
+			}
+			i++
+		default:
+			i++
+			m.reset()
+			gap = 0
+		}
+	}
+	w.phrases = m.found
+	return w
+}
+
+// The classes of octets.
+const (
+	other  = iota
+	wordly // a letter, a digit, or an octet of a character beyond ASCII
+)
+
+var class = func() (t [256]uint8) {
+	for c := range t {
+		if c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80 {
+			t[c] = wordly
+		}
+	}
+	return t
+}()
+
+// word reads the word at i and returns where it ends.
+func (w *words) word(text []byte, i int, m *matcher) int {
+	start, lower := i, m.buf[:0]
+	upper, letters, ascii := 0, 0, true
+	for i < len(text) && (class[text[i]] == wordly || text[i] == '\'' && i+1 < len(text) && class[text[i+1]] == wordly) {
+		c := text[i]
+		switch {
+		case c >= 'A' && c <= 'Z':
+			upper++
+			letters++
+			c |= 0x20
+		case c >= 'a':
+			letters++
+			ascii = ascii && c < 0x80
+		}
+		if len(lower) < cap(lower) {
+			lower = append(lower, c)
+		}
+		i++
+	}
+	if !ascii {
+		return w.foreign(text, start, i, m)
+	}
+	if w.count == 0 {
+		w.first = segment{start, i}
+	}
+	w.count++
+	if letters >= 4 && letters == i-start {
+		w.long++
+		if upper == letters {
+			if w.shouted++; w.shouted == 1 {
+				w.shouts.start = start
+			}
+			if w.shouted <= 5 {
+				w.shouts.end = i
+			}
+		}
+	}
+	w.remember(lower)
+	m.word(lower, start, i)
+	return i
+}
+
+// remember keeps a word for the comparison of two texts.
+func (w *words) remember(word []byte) {
+	if len(w.bag) < 20000 && len(word) > 2 {
+		h := uint32(2166136261)
+		for _, c := range word {
+			h = (h ^ uint32(c)) * 16777619
+		}
+		w.bag[h] = struct{}{}
+	}
+}
+
+// foreign reads a word that is not ASCII alone: its scripts, and what is hidden in it.
+func (w *words) foreign(text []byte, start, end int, m *matcher) int {
+	s := text[start:end]
+	lower := m.buf[:0]
+	var latin, cyrillic, greek, styled, letters int
+	invisible, bidi := false, false
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRune(s[i:])
+		switch {
+		case isInvisible(r):
+			// Only between letters that need no joiner: Arabic, Indic scripts and emoji do.
+			before, _ := utf8.DecodeLastRune(s[:i])
+			after, _ := utf8.DecodeRune(s[i+n:])
+			if isPlain(before) && isPlain(after) {
+				invisible = true
+			}
+		case isBidi(r):
+			bidi = true
+		case r >= 0x1d400 && r <= 0x1d7ff:
+			styled++
+		case unicode.Is(unicode.Latin, r):
+			latin++
+		case unicode.Is(unicode.Cyrillic, r):
+			cyrillic++
+		case unicode.Is(unicode.Greek, r):
+			greek++
+		}
+		if unicode.IsLetter(r) {
+			letters++
+			if low := unicode.ToLower(r); len(lower)+utf8.RuneLen(low) <= cap(lower) {
+				lower = utf8.AppendRune(lower, low)
+			}
+		} else if r < 0x80 {
+			lower = append(lower, byte(r))
+		}
+		i += n
+	}
+	at := segment{start, end}
+	note := func(list *[]segment, yes bool) {
+		if yes && len(*list) < maxMatches {
+			*list = append(*list, at)
+		}
+	}
+	note(&w.invisible, invisible)
+	note(&w.bidi, bidi)
+	note(&w.styled, styled > 1)
+	note(&w.mixed, latin > 0 && (cyrillic > 0 || greek > 0) && letters > 2)
+	if letters > 0 {
+		if w.count == 0 {
+			w.first = at
+		}
+		w.count++
+		w.remember(lower)
+		m.word(lower, start, end)
+	}
+	return end
+}
+
+// isInvisible reports whether r takes no room: zero-width space, joiners, soft hyphen
+// apart (it is a good author's), word joiner, byte order mark.
+func isInvisible(r rune) bool {
+	return r >= 0x200b && r <= 0x200d || r == 0x2060 || r == 0xfeff || r == 0x180e || r >= 0x2061 && r <= 0x2064
+}
+
+func isBidi(r rune) bool {
+	return r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+}
+
+func isPlain(r rune) bool {
+	return unicode.Is(unicode.Latin, r) || unicode.Is(unicode.Cyrillic, r) || unicode.Is(unicode.Greek, r)
+}
+
+// footer returns where the text ends and what a mailing list added begins: a line of
+// twenty and more underscores, hyphens or equals signs in the last thirty lines, with
+// "mailing list", "unsubscribe" or "Sponsor" beneath it.
+func footer(text []byte) int {
+	end := len(text)
+	for range 30 {
+		i := bytes.LastIndexByte(bytes.TrimRight(text[:end], "\r\n"), '\n') + 1
+		line := bytes.TrimSpace(text[i:end])
+		if len(line) >= 20 && len(bytes.Trim(line, "_-=~>")) == 0 {
+			below := bytes.ToLower(text[end:min(len(text), end+2000)])
+			if bytes.Contains(below, []byte("mailing list")) || bytes.Contains(below, []byte("unsubscribe")) || bytes.Contains(below, []byte("listinfo")) {
+				return i
+			}
+		}
+		if end = i; end == 0 {
+			break
+		}
+	}
+	return len(text)
+}
+
+// likeness is the share of words that two texts have in common (Jaccard).
+func likeness(a, b *words) float64 {
+	if len(a.bag) == 0 || len(b.bag) == 0 {
+		return 0
+	}
+	small, large := a.bag, b.bag
+	if len(small) > len(large) {
+		small, large = large, small
+	}
+	both := 0
+	for h := range small {
+		if _, ok := large[h]; ok {
+			both++
+		}
+	}
+	return float64(both) / float64(len(small)+len(large)-both)
+}

@@ -233,15 +233,19 @@ func (m *letter) survey() {
 		case p.media == "text/html":
 			p.page = readPage(p)
 			p.words = readWords(p.page.visible, false, t)
+			for i := range p.page.links {
+				l := &p.page.links[i]
+				l.url = parseTarget(l.href)
+			}
 			m.links = append(m.links, p.page.links[:min(len(p.page.links), maxLinks)]...)
 			m.images = append(m.images, p.page.images...)
 		default:
 			p.words = readWords(p.text, true, t)
-			m.links = append(m.links, textLinks(p, p.text[:min(len(p.text), maxVisible)])...)
+			for _, l := range textLinks(p, p.text[:min(len(p.text), maxVisible)]) {
+				l.url = parseTarget(l.href)
+				m.links = append(m.links, l)
+			}
 		}
-	}
-	for i := range m.links {
-		m.links[i].url = parseTarget(m.links[i].href)
 	}
 }
 
@@ -351,10 +355,15 @@ func (w *Weights) sum(list []Finding, without int) float64 {
 	return sum + min(phrases, maxPhrases)
 }
 
-// scoreOf maps a sum of weights to 0 … 100. It halves the slope of the logistic curve,
-// so that mails far from the middle can still be told from each other.
+// The score is a logistic curve over the sum: 50 where mail begins to be Risky, and a
+// slope that tells mails far from there from each other.
+const (
+	centre = 1.7
+	slope  = 1.25
+)
+
 func scoreOf(sum float64) float64 {
-	return round(100 / (1 + math.Exp(-sum/2)))
+	return round(100 / (1 + math.Exp((centre-sum)/slope)))
 }
 
 func round(x float64) float64 { return math.Round(x*10) / 10 }

@@ -47,6 +47,8 @@ type link struct {
 	href string
 	text string // what is shown of it
 	url  target
+	// seenEnd is where the text of the link ends in what is seen of the page.
+	seenEnd int
 }
 
 // An image is one <img>.
@@ -274,7 +276,7 @@ func reference(s []byte) int {
 // attributes are those of a tag that matter.
 type attributes struct {
 	href, src, style, color, bgcolor, size, alt, rel, equiv, width, height, name string
-	hasAlt, hidden                                                             bool
+	hasAlt, hidden                                                               bool
 }
 
 // maxAttributes bounds the attributes of one tag that are looked at.
@@ -366,8 +368,6 @@ func (r *htmlReader) start(z *html.Tokenizer, at segment, selfClosing bool) {
 		if strings.Contains(strings.ToLower(a.rel), "stylesheet") && r.stylesheet == nil {
 			r.stylesheet = &at
 		}
-	case "form":
-		r.style()
 	}
 	if (hasPrefixFold(a.src, "data:") || hasPrefixFold(a.href, "data:")) && r.dataURI == nil {
 		r.dataURI = &at
@@ -411,6 +411,7 @@ func (r *htmlReader) end(raw []byte, at segment) {
 	if name == "a" && r.link >= 0 {
 		l := &r.links[r.link]
 		l.text = string(bytes.TrimSpace(r.visible[min(r.linkEnd, len(r.visible)):]))
+		l.seenEnd = len(r.visible)
 		r.link = -1
 	}
 	for i := len(r.stack) - 1; i >= 0; i-- {

@@ -10,10 +10,10 @@ import (
 // text.
 type words struct {
 	seen      []byte
-	count     int // words
-	shouted   int // words of four and more letters, in capitals alone
-	long      int // words of four and more letters
-	marks     int // exclamation marks
+	count     int       // words
+	shouted   int       // words of four and more letters, in capitals alone
+	long      int       // words of four and more letters
+	marks     int       // exclamation marks
 	runs      []segment // two and more of them
 	phrases   []match
 	invisible []segment // words with a character in them that is not seen

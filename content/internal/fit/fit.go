@@ -164,7 +164,7 @@ func levels(samples []sample, scores []float64, of func(sample) bool) string {
 	var list []float64
 	for i, s := range samples {
 		if of(s) {
-			list = append(list, 100/(1+math.Exp(-scores[i]/2)))
+			list = append(list, scores[i])
 		}
 	}
 	share := func(least float64) float64 {
@@ -178,7 +178,7 @@ func levels(samples []sample, scores []float64, of func(sample) bool) string {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%5d mails; share at and above", len(list))
-	for _, x := range []float64{20, 30, 40, 50, 60, 75} {
+	for _, x := range []float64{10, 20, 30, 40, 50, 60, 75} {
 		fmt.Fprintf(&b, "  %.0f: %5.1f %%", x, share(x))
 	}
 	return b.String()

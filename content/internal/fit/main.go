@@ -62,6 +62,7 @@ func run(out io.Writer, table string, write bool, penalty float64, worst int, ma
 	}
 	t.penalty = penalty
 	var samples []sample
+	mails := map[string][]byte{}
 	for _, name := range mail {
 		if err := read(name, func(file string, raw []byte) error {
 			spam, ok := label(file)
@@ -73,6 +74,7 @@ func run(out io.Writer, table string, write bool, penalty float64, worst int, ma
 				return err
 			}
 			s := sample{spam: spam, file: file}
+			mails[file] = raw
 			for _, f := range r.Findings {
 				s.hits = append(s.hits, t.column(f.Code))
 			}
@@ -112,8 +114,8 @@ func run(out io.Writer, table string, write bool, penalty float64, worst int, ma
 			return err
 		}
 	}
-	for i, s := range samples {
-		all[i] = w.sum(s)
+	if err := judge(table, samples, mails, all); err != nil {
+		return err
 	}
 	fmt.Fprintf(out, "table: %s\n", measure(samples, all))
 	groups := map[string]bool{}
@@ -130,6 +132,27 @@ func run(out io.Writer, table string, write bool, penalty float64, worst int, ma
 }
 
 const folds = 5
+
+// judge gives each mail the score that package content gives it with the table.
+func judge(table string, samples []sample, mails map[string][]byte, scores []float64) error {
+	f, err := os.Open(table)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	w, err := content.ParseWeights(f)
+	if err != nil {
+		return err
+	}
+	for i, s := range samples {
+		r, err := content.Analyze(bytes.NewReader(mails[s.file]), &content.Options{Weights: w})
+		if err != nil {
+			return err
+		}
+		scores[i] = r.Score
+	}
+	return nil
+}
 
 // group is the collection and kind of a mail: what comes before the number in its name.
 func group(s sample) string {

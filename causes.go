@@ -40,8 +40,8 @@ func causeRows() []causeRow {
 		{bounce.MailboxFull, OfRecipient, "the mailbox of {addr} is full", nil, "", ""},
 		{bounce.MessageTooBig, OfSender, "the mail is bigger than the receiver allows", nil, "", ""},
 		{bounce.TooManyRecipients, OfSender, "one mail had more recipients than the receiver allows", nil, "", ""},
-		{bounce.SpamContent, OfSender, "the receiver's filter takes the mail for spam", nil, "campaign", "the content is changed"},
-		{bounce.URLReputation, OfSender, "a link in the mail is on a list", nil, "campaign", "the link is gone or cleared"},
+		{bounce.SpamContent, OfSender, "the receiver's filter takes the mail for spam", (*run).compareContent, "campaign", "the content is changed"},
+		{bounce.URLReputation, OfSender, "a link in the mail is on a list", (*run).compareLinks, "campaign", "the link is gone or cleared"},
 		{bounce.Attachment, OfSender, "the receiver forbids an attachment of the mail", nil, "", ""},
 		{bounce.Malware, OfSender, "the receiver found malware in the mail", nil, "campaign", "the source is found"},
 		{bounce.MessageFormat, OfSender, "the mail breaks the rules of its format", nil, "", ""},
@@ -569,7 +569,8 @@ func (r *run) addUnstated() {
 	for _, results := range [][]dnsbl.Result{r.findings.ipLists, r.findings.domainLists} {
 		for i := range results {
 			res := &results[i]
-			if res.Status != dnsbl.Listed || named[res.List] {
+			link := res.Target.Role() == dnsbl.Link
+			if res.Status != dnsbl.Listed || named[res.List] || link && r.has(bounce.URLReputation) {
 				continue
 			}
 			f := res.Finding()
@@ -582,8 +583,15 @@ func (r *run) addUnstated() {
 			if !res.Target.Addr().IsValid() {
 				kind = bounce.DomainListed
 			}
+			if link {
+				kind = bounce.URLReputation
+			}
 			c := r.unstated(kind, f)
-			c.Fixes, c.steps = nil, r.delist(r.lists.Part(res), res.Target, res)
+			if c.Fixes = nil; link {
+				c.steps = []Step{linkStep(res.Target.String())}
+			} else {
+				c.steps = r.delist(r.lists.Part(res), res.Target, res)
+			}
 			r.add(c)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/rebound-mail/rebound/auth"
 	"github.com/rebound-mail/rebound/auth/iprev"
 	"github.com/rebound-mail/rebound/bounce"
+	"github.com/rebound-mail/rebound/content"
 	"github.com/rebound-mail/rebound/dnsbl"
 	"github.com/rebound-mail/rebound/finding"
 	"github.com/rebound-mail/rebound/resolve"
@@ -35,6 +36,7 @@ var checks = []checker{
 	{"dkim", aboutAuthentication, needHeader, checkAuth("dkim.", "arc.")},
 	{"dmarc", aboutAuthentication, needFrom, checkAuth("dmarc.", "from.")},
 	{"sender", aboutAuthentication, needSender, checkAuth("mx.")},
+	{"content", aboutContent, needMail, checkContent},
 	{"recipient", aboutDestination, needRecipient, checkRecipient},
 }
 
@@ -45,6 +47,7 @@ type results struct {
 	reverse      *iprev.Result
 	auth         *auth.Report
 	authFindings []finding.Finding // its findings
+	content      *content.Report
 	destinations []*Destination
 }
 
@@ -199,6 +202,9 @@ func (r *run) domains() []dnsbl.Target {
 	add(r.facts.From.Value, dnsbl.From)
 	add(r.facts.MailFrom.Value, dnsbl.Envelope)
 	add(r.facts.HELO.Value, dnsbl.HELO)
+	for _, name := range r.linkDomains() {
+		add(name, dnsbl.Link)
+	}
 	return list
 }
 

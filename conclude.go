@@ -16,6 +16,7 @@ func (r *run) conclude() *Diagnosis {
 	d := r.out
 	d.Schema = Schema
 	d.Recipients, d.Facts, d.RefusedIP = r.report.Recipients, r.facts, r.facts.IP.Value
+	d.Content = r.findings.content
 	d.Listings, d.DomainListings, d.Reverse, d.Destinations = r.findings.ipLists, r.findings.domainLists, r.findings.reverse, r.findings.destinations
 	d.Authentication = r.findings.auth
 	d.DNS = r.resolver.Answers()

@@ -8,6 +8,7 @@ import (
 	"github.com/rebound-mail/rebound/auth"
 	"github.com/rebound-mail/rebound/auth/iprev"
 	"github.com/rebound-mail/rebound/bounce"
+	"github.com/rebound-mail/rebound/content"
 	"github.com/rebound-mail/rebound/dnsbl"
 	"github.com/rebound-mail/rebound/finding"
 	"github.com/rebound-mail/rebound/resolve"
@@ -36,11 +37,12 @@ type Diagnosis struct {
 	Report *bounce.Report   `json:"-"`
 	DNS    []resolve.Answer `json:"-"` // every answer that the checks rest on
 
-	Listings       []dnsbl.Result `json:"-"` // of the refused address
-	DomainListings []dnsbl.Result `json:"-"` // of the sender's domains
-	Reverse        *iprev.Result  `json:"-"`
-	Authentication *auth.Report   `json:"-"` // SPF, DKIM, DMARC and the sender's domain; nil where they did not matter
-	Destinations   []*Destination `json:"-"`
+	Listings       []dnsbl.Result  `json:"-"` // of the refused address
+	DomainListings []dnsbl.Result  `json:"-"` // of the sender's domains
+	Reverse        *iprev.Result   `json:"-"`
+	Content        *content.Report `json:"-"`
+	Authentication *auth.Report    `json:"-"` // SPF, DKIM, DMARC and the sender's domain; nil where they did not matter
+	Destinations   []*Destination  `json:"-"`
 }
 
 // A Headline is the answer in five lines of at most 100 columns.

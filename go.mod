@@ -12,7 +12,7 @@ require golang.org/x/text v0.43.0
 
 require github.com/urfave/cli/v3 v3.14.0
 
-require github.com/emersion/go-message v0.18.2 // indirect
+require github.com/emersion/go-message v0.18.2
 
 require (
 	github.com/emersion/go-msgauth v0.7.0

@@ -22,6 +22,8 @@ var mayImport = map[string][]string{
 	"bounce":                  {"finding", "internal/stanza", "bounce/internal/ses", "golang.org/x/text/encoding", "golang.org/x/text/encoding/htmlindex", "golang.org/x/text/encoding/unicode", "golang.org/x/text/transform"},
 	"bounce/internal/ses":     {},
 	"bounce/webhook":          {"bounce", "bounce/internal/ses"},
+	"content":                 {"finding", "internal/stanza", "github.com/emersion/go-message", "golang.org/x/net/html", "golang.org/x/net/publicsuffix", "golang.org/x/text/encoding/charmap", "golang.org/x/text/encoding/htmlindex"},
+	"content/internal/fit":    {"content", "internal/stanza"},
 	"dnsbl":                   {"finding", "resolve", "internal/stanza", "golang.org/x/net/publicsuffix", "golang.org/x/net/idna"},
 	"auth/internal/header":    {},
 	"auth/internal/lint":      {"finding"},
@@ -32,7 +34,7 @@ var mayImport = map[string][]string{
 	"auth/arc":                {"auth/internal/header", "finding", "github.com/emersion/go-msgauth/authres"},
 	"auth":                    {"auth/internal/header", "auth/internal/lint", "auth/internal/txt", "auth/arc", "auth/iprev", "auth/spf", "auth/dkim", "auth/dmarc", "finding", "resolve", "github.com/emersion/go-msgauth/authres", "golang.org/x/net/publicsuffix"},
 	"auth/dmarc":              {"auth/internal/lint", "auth/internal/txt", "finding", "resolve", "golang.org/x/net/publicsuffix"},
-	"":                        {"finding", "resolve", "bounce", "dnsbl", "auth", "auth/iprev", "auth/spf", "auth/dkim", "auth/dmarc"},
+	"":                        {"finding", "resolve", "bounce", "dnsbl", "content", "auth", "auth/iprev", "auth/spf", "auth/dkim", "auth/dmarc"},
 	"report":                  {"", "finding", "bounce", "dnsbl", "auth/iprev"},
 }
 
@@ -44,14 +46,15 @@ var budget = map[string]int{
 	"resolve":         12,
 	"bounce":          17,
 	"bounce/webhook":  17,
+	"content":         22,
 	"dnsbl":           13,
 	"auth/iprev":      12,
 	"auth/spf":        12,
 	"auth/dmarc":      13,
 	"auth/dkim":       15,
 	"auth":            16,
-	"":                32,
-	"report":          32,
+	"":                36,
+	"report":          36,
 }
 
 type goPackage struct {

@@ -22,7 +22,7 @@ type Case struct {
 	Err    error          // or the error of an SMTP client (see bounce.FromError)
 	Report *bounce.Report // or a report that was read already
 
-	Message   []byte     // the mail that was refused; its header is read
+	Message   []byte     // the mail that was refused
 	IP        netip.Addr // the address that it was sent from
 	HELO      string     // the name given in HELO or EHLO
 	MailFrom  string     // the envelope sender
@@ -142,6 +142,7 @@ type run struct {
 	facts         Facts
 	statements    []statement
 	authenticated sync.Once
+	analyzed      sync.Once
 	foreign       []string // signs that somebody else sent the mail
 	findings      results
 	out           *Diagnosis

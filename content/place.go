@@ -159,7 +159,7 @@ func visibleRune(r rune) rune {
 	switch {
 	case r == '\t' || r == '\r':
 		return ' '
-	case r == utf8.RuneError || unicode.IsControl(r) || isInvisible(r) || isBidi(r) || r == 0x200e || r == 0x200f || r == 0x2028 || r == 0x2029:
+	case r == utf8.RuneError || unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == 0x2028 || r == 0x2029:
 		return '�'
 	}
 	return r

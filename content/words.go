@@ -21,7 +21,7 @@ type words struct {
 	bidi      []segment // controls that turn the direction of text
 	styled    []segment // letters of mathematical alphabets
 	gappy     []segment // w o r d s
-	shouts    segment   // the first run of shouted words
+	shouts    segment   // the first shouted word
 	first     segment   // the first word
 	bag       map[uint32]struct{}
 }
@@ -146,10 +146,7 @@ func (w *words) word(text []byte, i int, m *matcher) int {
 		w.long++
 		if upper == letters {
 			if w.shouted++; w.shouted == 1 {
-				w.shouts.start = start
-			}
-			if w.shouted <= 5 {
-				w.shouts.end = i
+				w.shouts = segment{start, i}
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package content
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"io"
@@ -27,6 +28,10 @@ type Change struct {
 	Count int    `json:"count"`
 }
 
+// ErrTooLarge says that a message has more than 32 MiB: what is not read cannot be
+// written again.
+var ErrTooLarge = errors.New("content: the message is larger than 32 MiB")
+
 // maxRounds bounds how often a repair is repeated until there is nothing left to repair.
 const maxRounds = 4
 
@@ -38,20 +43,21 @@ const maxRounds = 4
 //
 // Clean of a mail that is clean changes nothing, and the score never rises: where it
 // would, the mail is returned unchanged. A part that is signed or encrypted (RFC 1847)
-// is not touched. A DKIM signature has to be made anew. The error is that of r.
+// is not touched. A DKIM signature has to be made anew. The error is that of r, or
+// [ErrTooLarge].
 func Clean(r io.Reader, o *Options) (*Cleaned, error) {
 	raw, err := io.ReadAll(io.LimitReader(r, maxMessage+1))
 	if err != nil {
 		return nil, err
+	}
+	if len(raw) > maxMessage {
+		return nil, ErrTooLarge
 	}
 	before, err := Analyze(bytes.NewReader(raw), o)
 	if err != nil {
 		return nil, err
 	}
 	same := &Cleaned{Message: raw, Before: before, After: before}
-	if len(raw) > maxMessage {
-		return same, nil
-	}
 	out := &Cleaned{Message: raw, Before: before}
 	for round := 0; ; round++ {
 		next, changes, err := cleanOnce(out.Message)

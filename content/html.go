@@ -419,7 +419,11 @@ func (r *htmlReader) end(raw []byte, at segment) {
 			continue
 		}
 		for _, e := range r.stack[i+1:] {
-			if e.kind&optional == 0 {
+			switch {
+			case e.kind&optional != 0:
+			case name == "body" || name == "html":
+				r.unclosed = append(r.unclosed, e.at)
+			default:
 				r.misnested = append(r.misnested, e.at)
 			}
 		}

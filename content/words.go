@@ -60,6 +60,16 @@ func readWords(text []byte, plain bool, t *phrases) *words {
 			}
 			break
 		}
+		if c >= 0x80 {
+			if r, n := utf8.DecodeRune(text[i:]); !inWord(r) {
+				if !unicode.IsSpace(r) {
+					m.reset()
+					gap = 0
+				}
+				i += n
+				continue
+			}
+		}
 		switch {
 		case class[c] == wordly:
 			start := i
@@ -121,6 +131,15 @@ func (w *words) word(text []byte, i int, m *matcher) int {
 	upper, letters, ascii := 0, 0, true
 	for i < len(text) && (class[text[i]] == wordly || text[i] == '\'' && i+1 < len(text) && class[text[i+1]] == wordly) {
 		c := text[i]
+		if c >= 0x80 {
+			r, n := utf8.DecodeRune(text[i:])
+			if !inWord(r) {
+				break
+			}
+			ascii = false
+			i += n
+			continue
+		}
 		switch {
 		case c >= 'A' && c <= 'Z':
 			upper++
@@ -128,7 +147,6 @@ func (w *words) word(text []byte, i int, m *matcher) int {
 			c |= 0x20
 		case c >= 'a':
 			letters++
-			ascii = ascii && c < 0x80
 		}
 		if len(lower) < cap(lower) {
 			lower = append(lower, c)
@@ -198,7 +216,7 @@ func (w *words) foreign(text []byte, start, end int, m *matcher) int {
 			if low := unicode.ToLower(r); len(lower)+utf8.RuneLen(low) <= cap(lower) {
 				lower = utf8.AppendRune(lower, low)
 			}
-		} else if r < 0x80 {
+		} else if r < 0x80 && len(lower) < cap(lower) {
 			lower = append(lower, byte(r))
 		}
 		i += n
@@ -222,6 +240,12 @@ func (w *words) foreign(text []byte, start, end int, m *matcher) int {
 		m.word(lower, start, end)
 	}
 	return end
+}
+
+// inWord reports whether a character beyond ASCII is part of a word. What is not seen is,
+// for it must not part a word.
+func inWord(r rune) bool {
+	return unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsNumber(r) || isInvisible(r) || isBidi(r)
 }
 
 // isInvisible reports whether r takes no room: zero-width space, joiners, soft hyphen

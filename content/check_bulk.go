@@ -1,8 +1,7 @@
 package content
 
 import (
-	"bytes"
-	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/rebound-mail/rebound/finding"
@@ -62,18 +61,20 @@ func (m *letter) oneClick() bool {
 		strings.EqualFold(strings.ReplaceAll(post.unfolded(), " ", ""), "List-Unsubscribe=One-Click")
 }
 
-var unsubscribe = regexp.MustCompile(`(?i)unsubscri|opt.?out|abmelde|abbestell|abmeldung|se d[ée]sabonner|d[ée]sinscri|d[ée]sabonn|darse de baja|cancelar (?:su |la )?suscripci|disiscri|cancella l'iscrizione|annulla l'iscrizione|manage (?:your )?(?:email )?preferences|email preferences|afmelden|uitschrijven|descadastr`)
+// leaveStems are what the address of a link to unsubscribe holds.
+var leaveStems = []string{"unsub", "optout", "opt-out", "opt_out", "abmeld", "abbestell", "desabonn", "desinscri", "baja", "disiscri", "cancella", "preferenc", "afmeld", "uitschrij", "descadastr"}
 
 // unsubscribeSeen reports whether the text, or the address of a link, says how to
 // unsubscribe.
 func (m *letter) unsubscribeSeen() bool {
 	for _, p := range m.parts {
-		if p.words != nil && unsubscribe.Match(bytes.TrimSpace(p.words.seen)) {
+		if p.words != nil && p.words.leave {
 			return true
 		}
 	}
 	for i := range m.links {
-		if len(m.links[i].href) < 2000 && unsubscribe.MatchString(m.links[i].href) {
+		href := strings.ToLower(m.links[i].href[:min(len(m.links[i].href), 2000)])
+		if slices.ContainsFunc(leaveStems, func(stem string) bool { return strings.Contains(href, stem) }) {
 			return true
 		}
 	}

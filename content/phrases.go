@@ -65,6 +65,7 @@ type matcher struct {
 	*phrases
 	active []state
 	found  []match
+	leave  bool
 	buf    [48]byte // a word in lower case; longer ones are in no phrase
 }
 
@@ -88,7 +89,11 @@ func (m *matcher) word(lower []byte, start, end int) {
 		if node == 0 {
 			continue
 		}
-		if p := m.ends[node]; p != nil && len(m.found) < maxMatches {
+		switch p := m.ends[node]; {
+		case p == nil:
+		case p.family == "unsubscribe":
+			m.leave = true
+		case len(m.found) < maxMatches:
 			m.found = append(m.found, match{segment{s.start, end}, p})
 		}
 		keep = append(keep, state{node, s.start})

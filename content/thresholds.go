@@ -16,7 +16,7 @@ type Threshold struct {
 // The shares are those that TestCorpus measures.
 var thresholds = [...]Threshold{
 	{LevelClean, 0, 1, 1, 1, 1},
-	{LevelMinor, 15, 0, 0, 0, 0},
+	{LevelMinor, 20, 0, 0, 0, 0},
 	{LevelRisky, 50, 0, 0, 0, 0},
 	{LevelSevere, 75, 0, 0, 0, 0},
 }

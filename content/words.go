@@ -24,6 +24,7 @@ type words struct {
 	shouts    segment   // the first shouted word
 	first     segment   // the first word
 	bag       map[uint32]struct{}
+	leave     bool // it tells how to unsubscribe
 }
 
 // A match is a phrase of the table that the text holds.
@@ -73,6 +74,12 @@ func readWords(text []byte, plain bool, t *phrases) *words {
 		switch {
 		case class[c] == wordly:
 			start := i
+			if n := urlLength(text[i:]); n > 0 {
+				i += n
+				m.reset()
+				gap = 0
+				continue
+			}
 			i = w.word(text, i, &m)
 			if i-start == 1 {
 				if gap++; gap == 1 {
@@ -106,8 +113,24 @@ func readWords(text []byte, plain bool, t *phrases) *words {
 			gap = 0
 		}
 	}
-	w.phrases = m.found
+	w.phrases, w.leave = m.found, m.leave
 	return w
+}
+
+// urlLength returns the length of a web address at the start of text, whose words are
+// not its author's; 0 when there is none.
+func urlLength(text []byte) int {
+	if text[0]|0x20 != 'h' || len(text) < 8 || text[4] != ':' && text[4]|0x20 != 's' {
+		return 0
+	}
+	if !hasPrefixFold(string(text[:8]), "https://") && !hasPrefixFold(string(text[:7]), "http://") {
+		return 0
+	}
+	n := 7
+	for n < len(text) && text[n] > ' ' && text[n] != '<' && text[n] != '>' {
+		n++
+	}
+	return n
 }
 
 // The classes of octets.

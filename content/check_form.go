@@ -144,6 +144,10 @@ var (
 var dateLayouts = []string{"Mon, 2 Jan 2006 15:04:05 MST", "2 Jan 2006 15:04:05 MST", "Mon, 2 Jan 06 15:04:05 MST", "Mon, 2 Jan 06 15:04:05 -0700"}
 
 func readsAsDate(s string) bool {
+	bare, _, _ := strings.Cut(s, " (")
+	if _, err := time.Parse("Mon, 2 Jan 2006 15:04:05 -0700", bare); err == nil {
+		return true
+	}
 	if _, err := netmail.ParseDate(s); err == nil {
 		return true
 	}

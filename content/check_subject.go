@@ -25,12 +25,12 @@ var subjectChecks = []check{
 		}
 		return nil
 	}},
-	{"content.subject-exclamation", finding.Notice, "The subject has an exclamation mark.", "End the subject without an exclamation mark.", "", subjectMatch(regexp.MustCompile(`!`))},
-	{"content.subject-exclamations", finding.Warning, "The subject has exclamation marks in a row.", "Use one exclamation mark at most.", "", subjectMatch(regexp.MustCompile(`!(?: ?!)+`))},
-	{"content.subject-money", finding.Notice, "The subject names a sum of money.", "Say what the mail is about, and the sum in the text.", "", subjectMatch(regexp.MustCompile(`[$€£]\s?\d|\d\s?[$€£]|\b(?:USD|EUR|US\$)\s?\d`))},
-	{"content.subject-percent", finding.Notice, "The subject names a percentage.", "Say what the mail is about, and the percentage in the text.", "", subjectMatch(regexp.MustCompile(`\d\s?%`))},
-	{"content.subject-free", finding.Notice, "The subject says \"free\".", "Say what it is that the reader gets.", "", subjectMatch(regexp.MustCompile(`(?i)\bfree\b`))},
-	{"content.subject-pharma", finding.Warning, "The subject has words of drug mail.", "Leave the name of the product to the text, unless the mail is about it.", "", subjectMatch(regexp.MustCompile(`(?i)\b(?:viagra|cialis|levitra|xanax|valium|vicodin|pharmac\w*|meds?|medications?|pills?|drugs?|weight|erecti\w*|penis|hgh|prescription\w*|rx|diet|libido|keto|cbd|gummies)\b`))},
+	{"content.subject-exclamation", finding.Notice, "The subject has an exclamation mark.", "End the subject without an exclamation mark.", "", subjectMatch(regexp.MustCompile(`!`), "!")},
+	{"content.subject-exclamations", finding.Warning, "The subject has exclamation marks in a row.", "Use one exclamation mark at most.", "", subjectMatch(regexp.MustCompile(`!(?: ?!)+`), "!")},
+	{"content.subject-money", finding.Notice, "The subject names a sum of money.", "Say what the mail is about, and the sum in the text.", "", subjectMatch(regexp.MustCompile(`[$€£]\s?\d|\d\s?[$€£]|\b(?:USD|EUR|US\$)\s?\d`), "0123456789")},
+	{"content.subject-percent", finding.Notice, "The subject names a percentage.", "Say what the mail is about, and the percentage in the text.", "", subjectMatch(regexp.MustCompile(`\d\s?%`), "%")},
+	{"content.subject-free", finding.Notice, "The subject says \"free\".", "Say what it is that the reader gets.", "", subjectMatch(regexp.MustCompile(`(?i)\bfree\b`), "fF")},
+	{"content.subject-pharma", finding.Warning, "The subject has words of drug mail.", "Leave the name of the product to the text, unless the mail is about it.", "", subjectMatch(regexp.MustCompile(`(?i)\b(?:viagra|cialis|levitra|xanax|valium|vicodin|pharmac\w*|meds?|medications?|pills?|drugs?|weight|erecti\w*|penis|hgh|prescription\w*|rx|diet|libido|keto|cbd|gummies)\b`), "")},
 	{"content.subject-blank", finding.Warning, "The subject is empty.", "Write a subject that says what the mail is about.", "RFC 5322, section 3.6.5", func(m *letter) []Place {
 		if m.subject.field != nil && strings.TrimSpace(m.subject.s) == "" {
 			return m.inSubject()
@@ -49,8 +49,8 @@ var subjectChecks = []check{
 		}
 		return nil
 	}},
-	{"content.subject-spaces", finding.Notice, "The subject has blanks in a row.", "Take out the extra blanks.", "", subjectMatch(regexp.MustCompile(`\S[ \t\x{a0}]{3,}\S`))},
-	{"content.subject-trailing-id", finding.Notice, "The subject ends with a code that says nothing to the reader.", "Take the code off the subject; a field of your own can hold it.", "", subjectMatch(regexp.MustCompile(`(?:\s{3,}\S{4,}|[\s\[(]+[a-z]*\d[a-z0-9]{4,}[\])]?|\s(?:[a-z]{0,3}[bcdfghjklmnpqrstvwxz]{5,}[a-z]{0,4}))$`))},
+	{"content.subject-spaces", finding.Notice, "The subject has blanks in a row.", "Take out the extra blanks.", "", subjectMatch(regexp.MustCompile(`\S[ \t\x{a0}]{3,}\S`), " \t\u00a0")},
+	{"content.subject-trailing-id", finding.Notice, "The subject ends with a code that says nothing to the reader.", "Take the code off the subject; a field of your own can hold it.", "", subjectMatch(regexp.MustCompile(`(?:\s{3,}\S{4,}|[\s\[(]+[a-z]*\d[a-z0-9]{4,}[\])]?|\s(?:[a-z]{0,3}[bcdfghjklmnpqrstvwxz]{5,}[a-z]{0,4}))$`), "")},
 	{"content.subject-raw-8bit", finding.Warning, "The subject has octets beyond ASCII that are not encoded.", "Encode the subject as RFC 2047 says; mail libraries do it when they are given text, not octets.", "RFC 5322, section 2.2; RFC 2047", func(m *letter) []Place {
 		if f := m.subject.field; f != nil && !isASCII(f.value) && m.root.field("content-type") != nil && !m.template {
 			return m.inSubject()
@@ -63,9 +63,9 @@ var subjectChecks = []check{
 		}
 		return nil
 	}},
-	{"content.subject-gappy", finding.Warning, "The subject spells a word with gaps.", "Write the word without gaps.", "", subjectMatch(regexp.MustCompile(`\b\pL(?:[ ._*-]\pL){3,}\b`))},
+	{"content.subject-gappy", finding.Warning, "The subject spells a word with gaps.", "Write the word without gaps.", "", subjectMatch(regexp.MustCompile(`\b\pL(?:[ ._*-]\pL){3,}\b`), " ._*-")},
 	{"content.subject-obfuscated", finding.Warning, "The subject has letters that stand for others.", "Write the word in its own letters.", "", func(m *letter) []Place {
-		w := readWords([]byte(m.subject.s), false, noPhrases)
+		w := readWords([]byte(m.subject.s[:min(len(m.subject.s), maxSubject)]), false, noPhrases, false)
 		for _, list := range [][]segment{w.mixed, w.styled, w.invisible, w.bidi} {
 			if len(list) > 0 {
 				return m.inField(m.subject.field, m.subject.s, list[0].start, list[0].end)
@@ -93,12 +93,15 @@ var (
 	fakeReply = regexp.MustCompile(`(?i)^\s*(?:re|fwd?|aw|wg|sv|tr|rif)\s?:`)
 )
 
-// subjectMatch finds a pattern in the subject.
-func subjectMatch(pattern *regexp.Regexp) func(*letter) []Place {
+// maxSubject bounds what is looked at of a subject; RFC 5322 allows a line 998 octets.
+const maxSubject = 4000
+
+// subjectMatch finds a pattern in a subject that has one of some marks.
+func subjectMatch(pattern *regexp.Regexp, marks string) func(*letter) []Place {
 	return func(m *letter) []Place {
-		s := m.subject.s
-		if len(s) > 4000 {
-			s = s[:4000]
+		s := m.subject.s[:min(len(m.subject.s), maxSubject)]
+		if marks != "" && !strings.ContainsAny(s, marks) {
+			return nil
 		}
 		if at := pattern.FindStringIndex(s); at != nil {
 			return m.inField(m.subject.field, m.subject.s, at[0], at[1])

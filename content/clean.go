@@ -46,7 +46,7 @@ const maxRounds = 4
 // is not touched. A DKIM signature has to be made anew. The error is that of r, or
 // [ErrTooLarge].
 func Clean(r io.Reader, o *Options) (*Cleaned, error) {
-	raw, err := io.ReadAll(io.LimitReader(r, maxMessage+1))
+	raw, err := readAll(r)
 	if err != nil {
 		return nil, err
 	}

@@ -190,7 +190,7 @@ func AnalyzeParts(h netmail.Header, text, html string, o *Options) *Report {
 	var raw strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(h)) {
 		for _, value := range h[name] {
-			raw.WriteString(name + ": " + strings.NewReplacer("\r", "", "\n", "").Replace(value) + "\r\n")
+			raw.WriteString(name + ": " + lineBreaks.Replace(value) + "\r\n")
 		}
 	}
 	m.raw = []byte(raw.String())
@@ -232,7 +232,7 @@ func (m *letter) survey() {
 			continue
 		case p.media == "text/html":
 			p.page = readPage(p)
-			p.words = readWords(p.page.visible, false, t)
+			p.words = readWords(p.page.visible, false, t, m.compared(p))
 			for i := range p.page.links {
 				l := &p.page.links[i]
 				l.url = parseTarget(l.href)
@@ -240,13 +240,23 @@ func (m *letter) survey() {
 			m.links = append(m.links, p.page.links[:min(len(p.page.links), maxLinks)]...)
 			m.images = append(m.images, p.page.images...)
 		default:
-			p.words = readWords(p.text, true, t)
+			p.words = readWords(p.text, true, t, m.compared(p))
 			for _, l := range textLinks(p, p.text[:min(len(p.text), maxVisible)]) {
 				l.url = parseTarget(l.href)
 				m.links = append(m.links, l)
 			}
 		}
 	}
+}
+
+// compared reports whether p is one of the forms of a text, which are compared.
+func (m *letter) compared(p *part) bool {
+	for p = p.parent; p != nil; p = p.parent {
+		if p.media == "multipart/alternative" {
+			return true
+		}
+	}
+	return false
 }
 
 // looksBulk reports whether fields of the mail say that it goes to many. RFC 2369, RFC

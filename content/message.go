@@ -88,7 +88,7 @@ type text struct {
 }
 
 func readMessage(r io.Reader, o Options) (*letter, error) {
-	raw, err := io.ReadAll(io.LimitReader(r, maxMessage+1))
+	raw, err := readAll(r)
 	if err != nil {
 		return nil, err
 	}
@@ -100,6 +100,16 @@ func readMessage(r io.Reader, o Options) (*letter, error) {
 	m.root = &part{id: "1"}
 	m.parse(m.root, envelopeLine(m.raw), len(m.raw))
 	return m, nil
+}
+
+// readAll reads what is at most looked at, and one octet more.
+func readAll(r io.Reader) ([]byte, error) {
+	var buf bytes.Buffer
+	if sized, ok := r.(interface{ Len() int }); ok {
+		buf.Grow(min(sized.Len(), maxMessage+1) + bytes.MinRead)
+	}
+	_, err := buf.ReadFrom(io.LimitReader(r, maxMessage+1))
+	return buf.Bytes(), err
 }
 
 // envelopeLine returns the length of a line "From …" that a mailbox put before the
@@ -137,6 +147,9 @@ func (m *letter) parse(p *part, start, end int) {
 
 // header reads the fields of p and returns where its body begins.
 func (m *letter) header(p *part, i, end int) int {
+	if p == m.root {
+		p.fields = make([]field, 0, 24) // most messages have fewer
+	}
 	for i < end {
 		next := min(nextLine(m.raw, i), end)
 		line := bytes.TrimRight(m.raw[i:next], "\r\n")
@@ -301,10 +314,12 @@ func (p *part) field(name string) *field {
 func (f *field) unfolded() string {
 	s := strings.TrimSpace(string(f.value))
 	if strings.ContainsAny(s, "\r\n") {
-		s = strings.NewReplacer("\r\n", "", "\n", "", "\r", "").Replace(s)
+		s = lineBreaks.Replace(s)
 	}
 	return s
 }
+
+var lineBreaks = strings.NewReplacer("\r\n", "", "\n", "", "\r", "")
 
 // isText reports whether p is a text that a reader sees with the mail.
 func (p *part) isText() bool {

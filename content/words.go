@@ -37,12 +37,16 @@ type match struct {
 const maxMatches = 200
 
 // readWords looks at text once. Lines that begin with ">" and what a mailing list put
-// beneath the text are not the sender's, and are left out when the text is plain.
-func readWords(text []byte, plain bool, t *phrases) *words {
+// beneath the text are not the sender's, and are left out when the text is plain. The
+// words themselves are kept only if they are to be compared with another text.
+func readWords(text []byte, plain bool, t *phrases, compare bool) *words {
 	if len(text) > maxVisible {
 		text = text[:maxVisible]
 	}
-	w := &words{seen: text, bag: map[uint32]struct{}{}}
+	w := &words{seen: text}
+	if compare {
+		w.bag = map[uint32]struct{}{}
+	}
 	if plain {
 		text = text[:footer(text)]
 	}
@@ -196,9 +200,12 @@ func (w *words) word(text []byte, i int, m *matcher) int {
 	return i
 }
 
+// maxBag bounds the words of a text that are compared with those of another.
+const maxBag = 20000
+
 // remember keeps a word for the comparison of two texts.
 func (w *words) remember(word []byte) {
-	if len(w.bag) < 20000 && len(word) > 2 {
+	if w.bag != nil && len(w.bag) < maxBag && len(word) > 2 {
 		h := uint32(2166136261)
 		for _, c := range word {
 			h = (h ^ uint32(c)) * 16777619

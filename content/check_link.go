@@ -15,7 +15,7 @@ var linkChecks = []check{
 	})},
 	{"content.link-escaped-host", finding.Warning, "The host of a link is written with %-escapes.", "Write the host in plain letters.", "RFC 3986, section 3.2.2", eachLink(func(m *letter, l *link) bool { return l.url.escaped })},
 	{"content.link-digits-host", finding.Notice, "The host of a link has a run of digits.", "Link to a host of your own domain, with a name that says whose it is.", "", eachLink(func(m *letter, l *link) bool {
-		return !l.url.ip && hostDigits.MatchString(l.url.org)
+		return !l.url.ip && strings.ContainsAny(l.url.org, "0123456789") && hostDigits.MatchString(l.url.org)
 	})},
 	{"content.link-shortener", finding.Warning, "A link goes through a public shortener.", "Link to the page itself, or shorten with a domain of your own; the shortener's other users share its reputation.", "", eachLink(func(m *letter, l *link) bool {
 		short := domainLists()["shorteners"]
@@ -36,7 +36,15 @@ var linkChecks = []check{
 		t := parseTarget(shown)
 		return t.org != "" && t.org != l.url.org && l.url.org != organization(m.from.domain)
 	})},
-	{"content.link-program", finding.Notice, "A link leads to a program.", "Link to a page that offers the download.", "", eachLink(func(m *letter, l *link) bool { return l.url.host != "" && programLink.MatchString(l.href) })},
+	{"content.link-program", finding.Notice, "A link leads to a program.", "Link to a page that offers the download.", "", eachLink(func(m *letter, l *link) bool {
+		if l.url.host == "" {
+			return false
+		}
+		file, _, _ := strings.Cut(l.href, "?")
+		file, _, _ = strings.Cut(file, "#")
+		_, file, ok := strings.Cut(strings.TrimPrefix(file[strings.IndexByte(file, ':')+1:], "//"), "/")
+		return ok && programs[extension(file)]
+	})},
 	{"content.link-relative", finding.Info, "A link names no host.", "Write the whole address: https://your.domain/page.", "", eachLink(func(m *letter, l *link) bool {
 		h := strings.TrimSpace(l.href)
 		return l.at.end > 0 && h != "" && !strings.HasPrefix(h, "#") && !strings.Contains(h, ":") && !strings.ContainsAny(h, "{[%*$") && !strings.HasPrefix(h, "//")
@@ -45,8 +53,8 @@ var linkChecks = []check{
 }
 
 var (
-	hostDigits  = regexp.MustCompile(`\d{4}|\d[a-z-]+\d[a-z-]*\d`)
-	programLink = regexp.MustCompile(`(?i)^https?://[^/?#]+/[^?#]*\.(?:exe|scr|pif|bat|cmd|msi|jar|vbs|hta|apk)(?:[?#]|$)`)
+	hostDigits = regexp.MustCompile(`\d{4}|\d[a-z-]+\d[a-z-]*\d`)
+	programs   = map[string]bool{"exe": true, "scr": true, "pif": true, "bat": true, "cmd": true, "msi": true, "jar": true, "vbs": true, "hta": true, "apk": true}
 )
 
 // eachLink marks the links for which is holds.

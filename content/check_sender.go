@@ -24,6 +24,9 @@ var senderChecks = []check{
 		return nil
 	}},
 	{"content.from-name-address", finding.Warning, "The sender's name shows an address of another domain.", "Write the name of the sender, not an address.", "", func(m *letter) []Place {
+		if !strings.Contains(m.from.name, "@") || len(m.from.name) > 1000 {
+			return nil
+		}
 		if at := mailbox.FindStringSubmatch(m.from.name); at != nil && organization(strings.ToLower(at[1])) != organization(m.from.domain) {
 			return m.inFrom(m.from.name)
 		}

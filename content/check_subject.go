@@ -30,7 +30,15 @@ var subjectChecks = []check{
 	{"content.subject-money", finding.Notice, "The subject names a sum of money.", "Say what the mail is about, and the sum in the text.", "", subjectMatch(regexp.MustCompile(`[$€£]\s?\d|\d\s?[$€£]|\b(?:USD|EUR|US\$)\s?\d`), "0123456789")},
 	{"content.subject-percent", finding.Notice, "The subject names a percentage.", "Say what the mail is about, and the percentage in the text.", "", subjectMatch(regexp.MustCompile(`\d\s?%`), "%")},
 	{"content.subject-free", finding.Notice, "The subject says \"free\".", "Say what it is that the reader gets.", "", subjectMatch(regexp.MustCompile(`(?i)\bfree\b`), "fF")},
-	{"content.subject-pharma", finding.Warning, "The subject has words of drug mail.", "Leave the name of the product to the text, unless the mail is about it.", "", subjectMatch(regexp.MustCompile(`(?i)\b(?:viagra|cialis|levitra|xanax|valium|vicodin|pharmac\w*|meds?|medications?|pills?|drugs?|weight|erecti\w*|penis|hgh|prescription\w*|rx|diet|libido|keto|cbd|gummies)\b`), "")},
+	{"content.subject-pharma", finding.Warning, "The subject has words of drug mail.", "Leave the name of the product to the text, unless the mail is about it.", "", func(m *letter) []Place {
+		for word := range strings.FieldsFuncSeq(strings.ToLower(m.subject.s[:min(len(m.subject.s), maxSubject)]), func(r rune) bool { return !unicode.IsLetter(r) }) {
+			if drugs[word] || strings.HasPrefix(word, "pharmac") || strings.HasPrefix(word, "erecti") || strings.HasPrefix(word, "prescription") {
+				at := max(0, strings.Index(strings.ToLower(m.subject.s), word))
+				return m.inField(m.subject.field, m.subject.s, at, at+len(word))
+			}
+		}
+		return nil
+	}},
 	{"content.subject-blank", finding.Warning, "The subject is empty.", "Write a subject that says what the mail is about.", "RFC 5322, section 3.6.5", func(m *letter) []Place {
 		if m.subject.field != nil && strings.TrimSpace(m.subject.s) == "" {
 			return m.inSubject()
@@ -50,7 +58,13 @@ var subjectChecks = []check{
 		return nil
 	}},
 	{"content.subject-spaces", finding.Notice, "The subject has blanks in a row.", "Take out the extra blanks.", "", subjectMatch(regexp.MustCompile(`\S[ \t\x{a0}]{3,}\S`), " \t\u00a0")},
-	{"content.subject-trailing-id", finding.Notice, "The subject ends with a code that says nothing to the reader.", "Take the code off the subject; a field of your own can hold it.", "", subjectMatch(regexp.MustCompile(`(?:\s{3,}\S{4,}|[\s\[(]+[a-z]*\d[a-z0-9]{4,}[\])]?|\s(?:[a-z]{0,3}[bcdfghjklmnpqrstvwxz]{5,}[a-z]{0,4}))$`), "")},
+	{"content.subject-trailing-id", finding.Notice, "The subject ends with a code that says nothing to the reader.", "Take the code off the subject; a field of your own can hold it.", "", func(m *letter) []Place {
+		tail := max(0, len(m.subject.s)-40)
+		if at := trailingID.FindStringIndex(m.subject.s[tail:]); at != nil {
+			return m.inField(m.subject.field, m.subject.s, tail+at[0], tail+at[1])
+		}
+		return nil
+	}},
 	{"content.subject-raw-8bit", finding.Warning, "The subject has octets beyond ASCII that are not encoded.", "Encode the subject as RFC 2047 says; mail libraries do it when they are given text, not octets.", "RFC 5322, section 2.2; RFC 2047", func(m *letter) []Place {
 		if f := m.subject.field; f != nil && !isASCII(f.value) && m.root.field("content-type") != nil && !m.template {
 			return m.inSubject()
@@ -71,7 +85,10 @@ var subjectChecks = []check{
 				return m.inField(m.subject.field, m.subject.s, list[0].start, list[0].end)
 			}
 		}
-		if at := leet.FindStringIndex(m.subject.s); at != nil {
+		if !strings.ContainsAny(m.subject.s, "0134@!|") {
+			return nil
+		}
+		if at := leet.FindStringIndex(m.subject.s[:min(len(m.subject.s), maxSubject)]); at != nil {
 			return m.inField(m.subject.field, m.subject.s, at[0], at[1])
 		}
 		return nil
@@ -80,7 +97,7 @@ var subjectChecks = []check{
 		if m.root.field("in-reply-to") != nil || m.root.field("references") != nil {
 			return nil
 		}
-		if at := fakeReply.FindStringIndex(m.subject.s); at != nil {
+		if at := fakeReply.FindStringIndex(m.subject.s[:min(len(m.subject.s), 20)]); at != nil {
 			return m.inField(m.subject.field, m.subject.s, at[0], at[1])
 		}
 		return nil
@@ -89,8 +106,11 @@ var subjectChecks = []check{
 
 var (
 	noPhrases = &phrases{words: map[string]int32{}}
-	leet      = regexp.MustCompile(`(?i)\b(?:v[i1!l|]+[a@4]gr[a@4]|c[i1!l|][a@4]l[i1!l|]s|fr3e|m[o0]rtg[a@4]g[e3]|pr[o0]zac|rep1ica|r[o0]l[e3]x)\b|\bp0rn|\bs3x`)
-	fakeReply = regexp.MustCompile(`(?i)^\s*(?:re|fwd?|aw|wg|sv|tr|rif)\s?:`)
+	drugs     = map[string]bool{"viagra": true, "cialis": true, "levitra": true, "xanax": true, "valium": true, "vicodin": true, "med": true, "meds": true, "medication": true, "medications": true, "pill": true, "pills": true, "drug": true, "drugs": true, "weight": true, "penis": true, "hgh": true, "rx": true, "diet": true, "libido": true, "keto": true, "cbd": true, "gummies": true}
+	// a code after blanks, with digits in it, or a run of consonants
+	trailingID = regexp.MustCompile(`(?:\s{3,}\S{4,}|[\s\[(][a-z]{0,8}\d[a-z0-9]{4,}[\])]?|\s[a-z]{0,3}[bcdfghjklmnpqrstvwxz]{5,}[a-z]{0,4})$`)
+	leet       = regexp.MustCompile(`(?i)\b(?:v[i1!l|]+[a@4]gr[a@4]|c[i1!l|][a@4]l[i1!l|]s|fr3e|m[o0]rtg[a@4]g[e3]|pr[o0]zac|rep1ica|r[o0]l[e3]x)\b|\bp0rn|\bs3x`)
+	fakeReply  = regexp.MustCompile(`(?i)^\s*(?:re|fwd?|aw|wg|sv|tr|rif)\s?:`)
 )
 
 // maxSubject bounds what is looked at of a subject; RFC 5322 allows a line 998 octets.

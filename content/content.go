@@ -368,7 +368,7 @@ func (w *Weights) sum(list []Finding, without int) float64 {
 // The score is a logistic curve over the sum: 50 where mail begins to be Risky, and a
 // slope that tells mails far from there from each other.
 const (
-	centre = 1.7
+	centre = 1.8
 	slope  = 1.25
 )
 

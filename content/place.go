@@ -128,6 +128,7 @@ func excerpt(src []byte, start, end int) (s string, from, to int) {
 		begin -= size
 	}
 	var b strings.Builder
+	b.Grow(excerptRoom)
 	n := 0
 	i := begin
 	for i < len(src) && n < excerptRoom {
@@ -138,7 +139,11 @@ func excerpt(src []byte, start, end int) (s string, from, to int) {
 		if r == '\n' && i >= start {
 			break
 		}
-		b.WriteRune(visibleRune(r))
+		if r < 0x7f && r >= ' ' {
+			b.WriteByte(byte(r))
+		} else {
+			b.WriteRune(visibleRune(r))
+		}
 		i += size
 		n++
 		if i == end {
@@ -157,7 +162,7 @@ func excerpt(src []byte, start, end int) (s string, from, to int) {
 // visibleRune replaces what a terminal would obey or not show.
 func visibleRune(r rune) rune {
 	switch {
-	case r == '\t' || r == '\r':
+	case r == '\t' || r == '\r' || r == '\n':
 		return ' '
 	case r == utf8.RuneError || unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == 0x2028 || r == 0x2029:
 		return '�'

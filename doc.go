@@ -32,7 +32,8 @@
 //
 // Depending on the refusal: block lists for the sending address and the sender's
 // domains (package dnsbl), reverse DNS and the HELO name (package auth/iprev),
-// SPF, DKIM and DMARC of the mail and its sender's domain (package auth),
+// SPF, DKIM and DMARC of the mail and its sender's domain (package auth), what a filter
+// would dislike in the mail (package content),
 // and the mail servers of the recipient's domain. Diagnosis.Checks says how each
 // ended, and why one was not made. Package bounce, which reads what came back,
 // works without any of this.

@@ -124,8 +124,6 @@ type htmlReader struct {
 	space   bool
 	link    int // index of the link that is open, or -1
 	linkEnd int
-	inHead  bool
-	run     segment
 }
 
 // readPage reads an HTML text in one pass of the tokenizer, keeping its own stack of

@@ -136,7 +136,7 @@ func excerpt(src []byte, start, end int) (s string, from, to int) {
 		if i == start {
 			from = b.Len()
 		}
-		if r == '\n' && i >= start {
+		if i >= start && (r == '\n' || r == '\r' && i+1 < len(src) && src[i+1] == '\n') {
 			break
 		}
 		if r < 0x7f && r >= ' ' {

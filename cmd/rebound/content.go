@@ -55,6 +55,9 @@ func (a *app) content(_ context.Context, c *cli.Command) error {
 	if out == "" {
 		out = c.String("control")
 	}
+	if out != "" && isTemplate(c.Args().First()) {
+		return errors.New("content: -clean and -control take a message, not a template")
+	}
 	if out != "" && (c.NArg() > 1 || c.String("clean") != "" && c.String("control") != "") {
 		return errors.New("content: -clean and -control take one file, and exclude each other")
 	}
@@ -69,7 +72,7 @@ func (a *app) content(_ context.Context, c *cli.Command) error {
 		}
 	}
 	w := a.writer(c)
-	err = a.messages(c.Args().Slice(), func(m message) error {
+	err = a.mails(c.Args().Slice(), func(m message) error {
 		if m.err != nil {
 			a.complain(fmt.Errorf("%s: %w", m.name, m.err))
 			if c.Bool("json") {
@@ -119,9 +122,34 @@ func readOld(file string, o *content.Options) (*content.Report, error) {
 	return analyze(file, raw, o)
 }
 
+// mails is [app.messages] for what may be templates too, each a file of its own.
+func (a *app) mails(names []string, yield func(message) error) error {
+	for _, name := range names {
+		if !isTemplate(name) {
+			if err := a.messages([]string{name}, yield); err != nil {
+				return err
+			}
+			continue
+		}
+		m := message{name: name}
+		if m.raw, m.err = os.ReadFile(name); m.err != nil {
+			m.err = errors.Unwrap(m.err)
+		}
+		if err := yield(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func isTemplate(name string) bool {
+	ext := strings.ToLower(filepath.Ext(name))
+	return ext == ".html" || ext == ".htm"
+}
+
 // analyze reads a message, or a template by its name.
 func analyze(name string, raw []byte, o *content.Options) (*content.Report, error) {
-	if ext := strings.ToLower(filepath.Ext(name)); ext == ".html" || ext == ".htm" {
+	if isTemplate(name) {
 		return content.AnalyzeParts(nil, "", string(raw), o), nil
 	}
 	return content.Analyze(bytes.NewReader(raw), o)

@@ -3,7 +3,6 @@ package content
 import (
 	"bytes"
 	netmail "net/mail"
-	"regexp"
 	"strings"
 	"time"
 
@@ -17,7 +16,7 @@ var formChecks = []check{
 		if f == nil {
 			return nil
 		}
-		if s := f.unfolded(); !messageID.MatchString(s) {
+		if s := f.unfolded(); !isMessageID(s) {
 			s = decodeWords(s)
 			return m.inField(f, s, 0, len(s))
 		}
@@ -135,10 +134,20 @@ var formChecks = []check{
 }
 
 var (
-	messageID = regexp.MustCompile(`^<[^<>\s@]+@[^<>\s@]+>$|^<"[^"<>]+"@[^<>\s@]+>$|^<[^<>\s@]+@\[[^<>\s]+\]>$`)
-	once      = map[string]bool{"from": true, "to": true, "cc": true, "bcc": true, "subject": true, "date": true, "message-id": true, "sender": true, "reply-to": true, "in-reply-to": true, "references": true}
-	written   = map[string]bool{"from": true, "to": true, "cc": true, "reply-to": true, "sender": true, "subject": true, "organization": true}
+	once    = map[string]bool{"from": true, "to": true, "cc": true, "bcc": true, "subject": true, "date": true, "message-id": true, "sender": true, "reply-to": true, "in-reply-to": true, "references": true}
+	written = map[string]bool{"from": true, "to": true, "cc": true, "reply-to": true, "sender": true, "subject": true, "organization": true}
 )
+
+// isMessageID reports whether s is <left@right>, with a left side that may be quoted.
+func isMessageID(s string) bool {
+	inner, ok := strings.CutPrefix(s, "<")
+	inner, closed := strings.CutSuffix(inner, ">")
+	if at := strings.LastIndexByte(inner, '"'); at > 0 && inner[0] == '"' {
+		inner = "quoted" + inner[at+1:]
+	}
+	left, right, found := strings.Cut(inner, "@")
+	return ok && closed && found && left != "" && right != "" && !strings.ContainsAny(inner, "<> \t") && !strings.Contains(right, "@")
+}
 
 // obsolete forms of the date that receivers read too.
 var dateLayouts = []string{"Mon, 2 Jan 2006 15:04:05 MST", "2 Jan 2006 15:04:05 MST", "Mon, 2 Jan 06 15:04:05 MST", "Mon, 2 Jan 06 15:04:05 -0700"}

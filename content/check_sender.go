@@ -39,7 +39,7 @@ var senderChecks = []check{
 		return nil
 	}},
 	{"content.from-digits", finding.Notice, "The sender's address has a run of digits.", "Send from an address that says who writes.", "", func(m *letter) []Place {
-		if digits.MatchString(m.from.local) {
+		if hasDigits(m.from.local) {
 			return m.inFrom(m.from.local)
 		}
 		return nil
@@ -98,8 +98,26 @@ var senderChecks = []check{
 
 var (
 	mailbox = regexp.MustCompile(`[\w.+-]+@([\w-]+(?:\.[\w-]+)+)`)
-	digits  = regexp.MustCompile(`\d{3}|^[a-z]+\d\d$|\d[a-z]+\d`)
 )
+
+// hasDigits reports whether a local part has three digits in a row, or digits between
+// letters that part others: x7y2.
+func hasDigits(local string) bool {
+	row, groups := 0, 0
+	for i := range len(local) {
+		if c := local[i]; c < '0' || c > '9' {
+			row = 0
+			continue
+		}
+		if row++; row == 1 {
+			groups++
+		}
+		if row == 3 || groups == 2 {
+			return true
+		}
+	}
+	return false
+}
 
 // inFrom marks s in the From field.
 func (m *letter) inFrom(s string) []Place {

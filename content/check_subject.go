@@ -57,7 +57,16 @@ var subjectChecks = []check{
 		}
 		return nil
 	}},
-	{"content.subject-spaces", finding.Notice, "The subject has blanks in a row.", "Take out the extra blanks.", "", subjectMatch(regexp.MustCompile(`\S[ \t\x{a0}]{3,}\S`), " \t\u00a0")},
+	{"content.subject-spaces", finding.Notice, "The subject has blanks in a row.", "Take out the extra blanks.", "", func(m *letter) []Place {
+		if !strings.Contains(m.subject.s, "   ") {
+			return nil
+		}
+		at := strings.Index(strings.TrimSpace(m.subject.s), "   ")
+		if at < 0 {
+			return nil
+		}
+		return m.inField(m.subject.field, m.subject.s, at, at+3)
+	}},
 	{"content.subject-trailing-id", finding.Notice, "The subject ends with a code that says nothing to the reader.", "Take the code off the subject; a field of your own can hold it.", "", func(m *letter) []Place {
 		tail := max(0, len(m.subject.s)-40)
 		if at := trailingID.FindStringIndex(m.subject.s[tail:]); at != nil {
@@ -77,9 +86,14 @@ var subjectChecks = []check{
 		}
 		return nil
 	}},
-	{"content.subject-gappy", finding.Warning, "The subject spells a word with gaps.", "Write the word without gaps.", "", subjectMatch(regexp.MustCompile(`\b\pL(?:[ ._*-]\pL){3,}\b`), " ._*-")},
+	{"content.subject-gappy", finding.Warning, "The subject spells a word with gaps.", "Write the word without gaps.", "", func(m *letter) []Place {
+		if len(m.title.gappy) == 0 {
+			return nil
+		}
+		return m.inField(m.subject.field, m.subject.s, m.title.gappy[0].start, m.title.gappy[0].end)
+	}},
 	{"content.subject-obfuscated", finding.Warning, "The subject has letters that stand for others.", "Write the word in its own letters.", "", func(m *letter) []Place {
-		w := readWords([]byte(m.subject.s[:min(len(m.subject.s), maxSubject)]), false, noPhrases, false)
+		w := m.title
 		for _, list := range [][]segment{w.mixed, w.styled, w.invisible, w.bidi} {
 			if len(list) > 0 {
 				return m.inField(m.subject.field, m.subject.s, list[0].start, list[0].end)

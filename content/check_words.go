@@ -77,20 +77,32 @@ var phraseChecks = []check{
 }
 
 func family(name string, s finding.Severity, text, advice string) check {
-	return check{"content.phrases-" + name, s, text, advice, "", func(m *letter) []Place {
-		seen := map[string]bool{}
-		var all []Place
-		for _, p := range m.parts {
-			if p.words == nil {
-				continue
-			}
-			for _, f := range p.words.phrases {
-				if f.phrase.family == name && !seen[f.phrase.text] {
-					seen[f.phrase.text] = true
-					all = append(all, m.inSeen(p, f.at)...)
+	return check{"content.phrases-" + name, s, text, advice, "", func(m *letter) []Place { return m.phrases()[name] }}
+}
+
+// phrases are the places of the phrases that were found, by family, each phrase once.
+func (m *letter) phrases() map[string][]Place {
+	if m.families != nil {
+		return m.families
+	}
+	m.families = map[string][]Place{}
+	seen := map[*phrase]bool{}
+	for _, p := range m.parts {
+		if p.words == nil {
+			continue
+		}
+		for _, f := range p.words.phrases {
+			if !seen[f.phrase] {
+				seen[f.phrase] = true
+				list := m.families[f.phrase.family]
+				if len(list) < maxPlaces {
+					list = append(list, m.inSeen(p, f.at)...)
+				} else {
+					list = append(list, Place{}) // counted, not told
 				}
+				m.families[f.phrase.family] = list
 			}
 		}
-		return all
-	}}
+	}
+	return m.families
 }

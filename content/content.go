@@ -224,6 +224,7 @@ func AnalyzeParts(h netmail.Header, text, html string, o *Options) *Report {
 func (m *letter) survey() {
 	m.subject = m.decoded("subject")
 	m.from, m.replyTo = m.address("from"), m.address("reply-to")
+	m.title = readWords([]byte(m.subject.s[:min(len(m.subject.s), maxSubject)]), false, noPhrases, false)
 	m.bulk = m.opts.Bulk == Yes || m.opts.Bulk == Unstated && m.looksBulk()
 	t := defaultPhrases()
 	for _, p := range m.parts {
@@ -299,6 +300,7 @@ func (m *letter) report() *Report {
 			})
 		}
 	}
+	m.markLanguages(out.Findings)
 	sum := w.sum(out.Findings, -1)
 	out.Score = scoreOf(sum)
 	for i := range out.Findings {
@@ -318,6 +320,41 @@ func (m *letter) report() *Report {
 	out.Stats = m.stats()
 	out.LinkDomains = m.linkDomains()
 	return out
+}
+
+// markLanguages says of the families of phrases whether what was found is in a language
+// to which no weight was fitted.
+func (m *letter) markLanguages(list []Finding) {
+	for i := range list {
+		f := &list[i]
+		name, ok := strings.CutPrefix(f.Code, "content.phrases-")
+		if !ok {
+			continue
+		}
+		english, others := false, []string{}
+		for _, p := range m.parts {
+			if p.words == nil {
+				continue
+			}
+			for _, found := range p.words.phrases {
+				switch l := found.phrase.language; {
+				case found.phrase.family != name:
+				case l == "en":
+					english = true
+				case !slices.Contains(others, l):
+					others = append(others, l)
+				}
+			}
+		}
+		if len(others) == 0 {
+			continue
+		}
+		slices.Sort(others)
+		f.Basis.Note = strings.TrimSpace(f.Basis.Note + " The phrases in " + strings.Join(others, ", ") + " are not fitted.")
+		if !english && f.Weight > 0 {
+			f.Basis.How = "judgement"
+		}
+	}
 }
 
 func (m *letter) stats() Stats {

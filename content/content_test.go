@@ -402,3 +402,17 @@ func TestCutAnywhere(t *testing.T) {
 		cleaned(t, raw[:i])
 	}
 }
+
+// Phrases in other languages say that no weight was fitted to them.
+func TestLanguages(t *testing.T) {
+	for _, tt := range []struct{ say, how, note string }{
+		{"viagra", "fitted", ""},
+		{"sin receta", "judgement", "es are not fitted"},
+		{"Viagra. Sin receta.", "fitted", "es are not fitted"},
+	} {
+		f := find(analyze(t, text(tt.say)), "content.phrases-pharma")
+		if f == nil || f.Basis.How != tt.how || !strings.Contains(f.Basis.Note, tt.note) || tt.note == "" && f.Basis.Note != "" {
+			t.Errorf("%s: got %+v", tt.say, f)
+		}
+	}
+}

@@ -34,8 +34,17 @@ type page struct {
 	dataURI                    *segment
 }
 
+// maxNotes bounds what is remembered of each kind of fault.
+const maxNotes = 10000
+
+func note(list *[]segment, at segment) {
+	if len(*list) < maxNotes {
+		*list = append(*list, at)
+	}
+}
+
 // A run says that the text from at on came from offset src.
-type run struct{ at, src int }
+type run struct{ at, src int32 }
 
 // A segment is a range of a part's text.
 type segment struct{ start, end int }
@@ -151,13 +160,13 @@ func readPage(p *part) *page {
 			r.doctype = true
 		case html.CommentToken:
 			if s := r.src[at.start:at.end]; bytes.HasPrefix(s, []byte("</")) && len(s) > 3 {
-				r.stray = append(r.stray, at)
+				note(&r.stray, at)
 			}
 		}
 	}
 	for _, e := range r.stack {
 		if e.kind&optional == 0 {
-			r.unclosed = append(r.unclosed, e.at)
+			note(&r.unclosed, e.at)
 		}
 	}
 	return r.page
@@ -182,9 +191,9 @@ func (r *htmlReader) text(at segment) {
 	s := r.style()
 	if s.hidden || s.zero {
 		if t := bytes.TrimSpace(src); len(t) > 0 {
-			r.hidden = append(r.hidden, at)
+			note(&r.hidden, at)
 			if s.zero {
-				r.zeroFont = append(r.zeroFont, at)
+				note(&r.zeroFont, at)
 			}
 		}
 		return
@@ -196,13 +205,13 @@ func (r *htmlReader) text(at segment) {
 	r.write(src, at.start)
 	if seen := bytes.TrimSpace(r.visible[min(from, len(r.visible)):]); len(seen) > 0 {
 		if s.color.set && s.back.set && contrast(s.color, s.back) < lowContrast && hasWord(seen) {
-			r.lowContrast = append(r.lowContrast, at)
+			note(&r.lowContrast, at)
 		}
 		if s.color.r > 200 && s.color.g < 60 && s.color.b < 60 && s.color.set {
-			r.red = append(r.red, at)
+			note(&r.red, at)
 		}
 		if s.large {
-			r.large = append(r.large, at)
+			note(&r.large, at)
 		}
 	}
 }
@@ -218,7 +227,7 @@ func hasWord(b []byte) bool {
 
 // write appends src to what is seen: white space is one space, references are decoded.
 func (r *htmlReader) write(src []byte, at int) {
-	mark := func(i int) { r.runs = append(r.runs, run{len(r.visible), at + i}) }
+	mark := func(i int) { r.runs = append(r.runs, run{int32(len(r.visible)), int32(at + i)}) }
 	fresh := true
 	for i := 0; i < len(src) && len(r.visible) < maxVisible; {
 		c := src[i]
@@ -313,7 +322,7 @@ func (r *htmlReader) attributes(z *html.Tokenizer, at segment) attributes {
 			a.hidden = true
 		default:
 			if len(key) > 4 && key[0] == 'o' && key[1] == 'n' && key[2] >= 'a' && key[2] <= 'z' {
-				r.handlers = append(r.handlers, at)
+				note(&r.handlers, at)
 			}
 		}
 		if !more {
@@ -343,16 +352,16 @@ func (r *htmlReader) start(z *html.Tokenizer, at segment, selfClosing bool) {
 	s := r.style().with(name, a)
 	switch name {
 	case "body":
-		r.bodies = append(r.bodies, at)
+		note(&r.bodies, at)
 	case "html":
-		r.htmls = append(r.htmls, at)
+		note(&r.htmls, at)
 	case "a":
-		if a.href != "" {
+		if a.href != "" && len(r.links) < maxLinks {
 			r.links = append(r.links, link{part: r.part, at: at, href: a.href})
 			r.link, r.linkEnd = len(r.links)-1, len(r.visible)
 		}
 	case "area":
-		if a.href != "" {
+		if a.href != "" && len(r.links) < maxLinks {
 			r.links = append(r.links, link{part: r.part, at: at, href: a.href})
 		}
 	case "img":
@@ -420,9 +429,9 @@ func (r *htmlReader) end(raw []byte, at segment) {
 			switch {
 			case e.kind&optional != 0:
 			case name == "body" || name == "html":
-				r.unclosed = append(r.unclosed, e.at)
+				note(&r.unclosed, e.at)
 			default:
-				r.misnested = append(r.misnested, e.at)
+				note(&r.misnested, e.at)
 			}
 		}
 		r.stack = r.stack[:i]
@@ -434,7 +443,7 @@ func (r *htmlReader) end(raw []byte, at segment) {
 	case r.dropped > 0:
 		r.dropped--
 	default:
-		r.stray = append(r.stray, at)
+		note(&r.stray, at)
 	}
 }
 
@@ -442,6 +451,9 @@ func (r *htmlReader) image(a attributes, at segment) {
 	w, errW := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(a.width), "px"))
 	h, errH := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(a.height), "px"))
 	tiny := errW == nil && w <= 2 || errH == nil && h <= 2
+	if len(r.images) >= maxLinks {
+		return
+	}
 	hidden := r.style().with("img", a).hidden
 	r.images = append(r.images, image{part: r.part, at: at, src: a.src, alt: strings.TrimSpace(a.alt), hasAlt: a.hasAlt, tiny: tiny || hidden, insideLink: r.link >= 0})
 }

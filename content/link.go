@@ -129,5 +129,5 @@ func textLinks(p *part, t []byte) []link {
 	return list
 }
 
-// maxLinks bounds the links of one mail that are looked at.
+// maxLinks bounds the links, and the images, of one part that are looked at.
 const maxLinks = 20000

@@ -76,6 +76,8 @@ type letter struct {
 	from     addr
 	replyTo  addr
 	subject  text
+	title    *words             // of the subject
+	families map[string][]Place // phrases that were found
 	bulk     bool
 	links    []link
 	images   []image

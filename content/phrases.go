@@ -24,6 +24,18 @@ type phrases struct {
 	words map[string]int32
 	next  map[int64]int32 // node<<32 | word → node
 	ends  []*phrase       // by node; nil where no phrase ends
+	// known has a bit for each hash of a word of the table: most words of a mail are not
+	// in it, and need no look at the map.
+	known [1 << 10]uint64
+}
+
+// hash is FNV-1a of a word.
+func hash(word []byte) uint32 {
+	h := uint32(2166136261)
+	for _, c := range word {
+		h = (h ^ uint32(c)) * 16777619
+	}
+	return h
 }
 
 var defaultPhrases = sync.OnceValue(func() *phrases {
@@ -49,6 +61,8 @@ func (t *phrases) add(p *phrase) {
 		if !ok {
 			id = int32(len(t.words))
 			t.words[word] = id
+			h := hash([]byte(word)) & 0xffff
+			t.known[h>>6] |= 1 << (h & 63)
 		}
 		key := int64(node)<<32 | int64(id)
 		if t.next[key] == 0 {
@@ -76,7 +90,11 @@ type state struct {
 
 func (m *matcher) reset() { m.active = m.active[:0] }
 
-func (m *matcher) word(lower []byte, start, end int) {
+func (m *matcher) word(lower []byte, h uint32, start, end int) {
+	if h &= 0xffff; m.known[h>>6]&(1<<(h&63)) == 0 {
+		m.reset()
+		return
+	}
 	id, ok := m.words[string(lower)]
 	if !ok {
 		m.reset()

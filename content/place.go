@@ -70,7 +70,7 @@ func (m *letter) inSeen(p *part, list ...segment) []Place {
 // source returns the offset in the HTML of an offset in the visible text.
 func (g *page) source(at int) int {
 	i, _ := slices.BinarySearchFunc(g.runs, at, func(r run, at int) int {
-		if r.at <= at {
+		if int(r.at) <= at {
 			return -1
 		}
 		return 1
@@ -79,7 +79,7 @@ func (g *page) source(at int) int {
 		return 0
 	}
 	r := g.runs[i-1]
-	return min(r.src+at-r.at, len(g.src))
+	return min(int(r.src)+at-int(r.at), len(g.src))
 }
 
 // label names a part for people.

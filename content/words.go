@@ -195,8 +195,9 @@ func (w *words) word(text []byte, i int, m *matcher) int {
 			}
 		}
 	}
-	w.remember(lower)
-	m.word(lower, start, i)
+	h := hash(lower)
+	w.remember(h, len(lower))
+	m.word(lower, h, start, i)
 	return i
 }
 
@@ -204,12 +205,8 @@ func (w *words) word(text []byte, i int, m *matcher) int {
 const maxBag = 20000
 
 // remember keeps a word for the comparison of two texts.
-func (w *words) remember(word []byte) {
-	if w.bag != nil && len(w.bag) < maxBag && len(word) > 2 {
-		h := uint32(2166136261)
-		for _, c := range word {
-			h = (h ^ uint32(c)) * 16777619
-		}
+func (w *words) remember(h uint32, length int) {
+	if w.bag != nil && len(w.bag) < maxBag && length > 2 {
 		w.bag[h] = struct{}{}
 	}
 }
@@ -266,8 +263,9 @@ func (w *words) foreign(text []byte, start, end int, m *matcher) int {
 			w.first = at
 		}
 		w.count++
-		w.remember(lower)
-		m.word(lower, start, end)
+		h := hash(lower)
+		w.remember(h, len(lower))
+		m.word(lower, h, start, end)
 	}
 	return end
 }

@@ -71,7 +71,9 @@ func (t *phrases) add(p *phrase) {
 		}
 		node = t.next[key]
 	}
-	t.ends[node] = p
+	if t.ends[node] == nil { // a phrase of two languages is told as of the first
+		t.ends[node] = p
+	}
 }
 
 // A matcher finds phrases in a run of words.

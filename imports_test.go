@@ -22,7 +22,7 @@ var mayImport = map[string][]string{
 	"bounce":                  {"finding", "internal/stanza", "bounce/internal/ses", "golang.org/x/text/encoding", "golang.org/x/text/encoding/htmlindex", "golang.org/x/text/encoding/unicode", "golang.org/x/text/transform"},
 	"bounce/internal/ses":     {},
 	"bounce/webhook":          {"bounce", "bounce/internal/ses"},
-	"content":                 {"finding", "internal/stanza", "github.com/emersion/go-message", "golang.org/x/net/html", "golang.org/x/net/publicsuffix", "golang.org/x/text/encoding/charmap", "golang.org/x/text/encoding/htmlindex"},
+	"content":                 {"finding", "internal/stanza", "github.com/emersion/go-message", "golang.org/x/net/html", "golang.org/x/net/html/atom", "golang.org/x/net/publicsuffix", "golang.org/x/text/encoding/charmap", "golang.org/x/text/encoding/htmlindex"},
 	"content/internal/fit":    {"content", "internal/stanza"},
 	"dnsbl":                   {"finding", "resolve", "internal/stanza", "golang.org/x/net/publicsuffix", "golang.org/x/net/idna"},
 	"auth/internal/header":    {},

@@ -1,7 +1,6 @@
 package rebound
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -17,8 +16,7 @@ import (
 func (r *run) analyze() *content.Report {
 	r.analyzed.Do(func() {
 		if raw, headerOnly := r.refusedMail(); !headerOnly {
-			// A reader of bytes does not fail.
-			r.findings.content, _ = content.Analyze(bytes.NewReader(raw), &content.Options{Now: r.now})
+			r.findings.content = content.AnalyzeBytes(raw, &content.Options{Now: r.now})
 		}
 	})
 	return r.findings.content

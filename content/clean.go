@@ -53,26 +53,20 @@ func Clean(r io.Reader, o *Options) (*Cleaned, error) {
 	if len(raw) > maxMessage {
 		return nil, ErrTooLarge
 	}
-	before, err := Analyze(bytes.NewReader(raw), o)
-	if err != nil {
-		return nil, err
-	}
+	before := AnalyzeBytes(raw, o)
 	same := &Cleaned{Message: raw, Before: before, After: before}
 	out := &Cleaned{Message: raw, Before: before}
 	for round := 0; ; round++ {
-		next, changes, err := cleanOnce(out.Message)
-		if err != nil || round == maxRounds {
-			return same, err
+		next, changes := cleanOnce(out.Message)
+		if round == maxRounds {
+			return same, nil
 		}
 		if bytes.Equal(next, out.Message) {
 			break
 		}
 		out.Message, out.Changes = next, merge(out.Changes, changes)
 	}
-	if out.After, err = Analyze(bytes.NewReader(out.Message), o); err != nil {
-		return nil, err
-	}
-	if out.After.Score > before.Score {
+	if out.After = AnalyzeBytes(out.Message, o); out.After.Score > before.Score {
 		return same, nil
 	}
 	return out, nil
@@ -100,11 +94,8 @@ type cleaner struct {
 	eol     string
 }
 
-func cleanOnce(raw []byte) ([]byte, []Change, error) {
-	m, err := readMessage(bytes.NewReader(raw), Options{})
-	if err != nil {
-		return nil, nil, err
-	}
+func cleanOnce(raw []byte) ([]byte, []Change) {
+	m := readMessage(raw, Options{})
 	for _, p := range m.parts {
 		if p.isText() && len(p.children) == 0 {
 			p.decode(m.raw)
@@ -117,7 +108,7 @@ func cleanOnce(raw []byte) ([]byte, []Change, error) {
 	}
 	c.out.Write(raw[:m.root.headerAt])
 	c.part(m.root)
-	return c.out.Bytes(), c.changes, nil
+	return c.out.Bytes(), c.changes
 }
 
 func (c *cleaner) change(p *part, n int, what string) {

@@ -135,7 +135,7 @@ type Finding struct {
 	Text   string  `json:"text"`   // the fact, in one sentence
 	Advice string  `json:"advice"` // what to do, in one sentence
 	Places []Place `json:"places,omitempty"`
-	// Count is how often the fault is in the mail; Places holds the first ten.
+	// Count is how often the fault is in the mail; Places holds the first five.
 	Count  int    `json:"count"`
 	Basis  Basis  `json:"basis"`
 	Source string `json:"source,omitempty"` // the RFC section or page, where a rule is broken
@@ -158,24 +158,30 @@ type Place struct {
 }
 
 // maxPlaces bounds the places of a finding that are reported.
-const maxPlaces = 10
+const maxPlaces = 5
 
 // Analyze reads a raw message (RFC 5322) and reports on it. The error is that of r; a
 // message that is broken, cut off or empty gives a report.
 func Analyze(r io.Reader, o *Options) (*Report, error) {
-	if o == nil {
-		o = &Options{}
-	}
-	m, err := readMessage(r, *o)
+	raw, err := readAll(r)
 	if err != nil {
 		return nil, err
 	}
+	return AnalyzeBytes(raw, o), nil
+}
+
+// AnalyzeBytes is [Analyze] of a message that is in memory; it keeps no part of raw.
+func AnalyzeBytes(raw []byte, o *Options) *Report {
+	if o == nil {
+		o = &Options{}
+	}
+	m := readMessage(raw, *o)
 	for _, p := range m.parts {
 		if p.isText() && len(p.children) == 0 {
 			p.decode(m.raw)
 		}
 	}
-	return m.report(), nil
+	return m.report()
 }
 
 // AnalyzeParts reports on a template: the fields that its author sets, its text and its

@@ -15,10 +15,11 @@ const controlText = "Hello,\r\n\r\nthis is a copy of a mail with a plain text in
 // that no receiver takes the copy for the mail; signatures and what servers added
 // (Received, DKIM-Signature, ARC-…, X-Spam-…) are left out. The error is that of r.
 func Control(r io.Reader) ([]byte, error) {
-	m, err := readMessage(r, Options{})
+	raw, err := readAll(r)
 	if err != nil {
 		return nil, err
 	}
+	m := readMessage(raw, Options{})
 	var out bytes.Buffer
 	for i := range m.root.fields {
 		f := &m.root.fields[i]

@@ -191,7 +191,7 @@ func BenchmarkAnalyze(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		for _, m := range list {
-			content.Analyze(bytes.NewReader(m.raw), nil)
+			content.AnalyzeBytes(m.raw, nil)
 		}
 	}
 	b.ReportMetric(float64(len(list)*b.N)/b.Elapsed().Seconds(), "mails/s")

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
 )
 
 // maxOpen bounds the open elements that are kept: as many as a browser's own limit.
@@ -172,6 +173,14 @@ func readPage(p *part) *page {
 	return r.page
 }
 
+// nameOf is the name of an element, without a copy where HTML knows it.
+func nameOf(raw []byte) string {
+	if a := atom.Lookup(raw); a != 0 {
+		return a.String()
+	}
+	return string(raw)
+}
+
 func (r *htmlReader) style() style {
 	if len(r.stack) == 0 {
 		return style{color: rgb{0, 0, 0, true}, back: rgb{255, 255, 255, true}}
@@ -334,7 +343,7 @@ func (r *htmlReader) attributes(z *html.Tokenizer, at segment) attributes {
 
 func (r *htmlReader) start(z *html.Tokenizer, at segment, selfClosing bool) {
 	raw, more := z.TagName()
-	name := string(raw)
+	name := nameOf(raw)
 	if i, ok := counted[name]; ok {
 		if r.counts[i] == 0 {
 			r.first[i] = at
@@ -410,7 +419,7 @@ func (r *htmlReader) implyEnd(name string) {
 }
 
 func (r *htmlReader) end(raw []byte, at segment) {
-	name := string(raw)
+	name := nameOf(raw)
 	kind := elements[name]
 	if kind&block != 0 {
 		r.line = true

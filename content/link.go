@@ -1,6 +1,7 @@
 package content
 
 import (
+	"bytes"
 	_ "embed"
 	"net/netip"
 	"net/url"
@@ -115,16 +116,24 @@ func organization(host string) string {
 // textLinks finds the addresses of pages that stand in plain text.
 func textLinks(p *part, t []byte) []link {
 	var list []link
-	for i := 0; i+7 < len(t) && len(list) < maxLinks; i++ {
-		if t[i] != 'h' && t[i] != 'H' || !hasPrefixFold(string(t[i:i+7]), "http://") && (i+8 > len(t) || !hasPrefixFold(string(t[i:i+8]), "https://")) {
+	for i := 0; len(list) < maxLinks; {
+		n := bytes.Index(t[i:], []byte("://"))
+		if n < 0 {
+			break
+		}
+		mark := i + n
+		i = mark + 3
+		start := mark - 4
+		if start >= 0 && !hasPrefixFold(string(t[start:mark]), "http") {
+			start--
+		}
+		if start < 0 || !hasPrefixFold(string(t[start:mark]), "http") || mark-start == 5 && t[mark-1]|0x20 != 's' {
 			continue
 		}
-		j := i
-		for j < len(t) && t[j] > ' ' && t[j] != '<' && t[j] != '>' && t[j] != '"' && t[j] != ')' && j-i < 2000 {
-			j++
+		for i < len(t) && t[i] > ' ' && t[i] != '<' && t[i] != '>' && t[i] != '"' && t[i] != ')' && i-start < 2000 {
+			i++
 		}
-		list = append(list, link{part: p, at: segment{i, j}, href: string(t[i:j])})
-		i = j
+		list = append(list, link{part: p, at: segment{start, i}, href: string(t[start:i])})
 	}
 	return list
 }

@@ -89,11 +89,7 @@ type text struct {
 	s     string
 }
 
-func readMessage(r io.Reader, o Options) (*letter, error) {
-	raw, err := readAll(r)
-	if err != nil {
-		return nil, err
-	}
+func readMessage(raw []byte, o Options) *letter {
 	m := &letter{raw: raw, opts: o, badLine: -1}
 	if len(raw) > maxMessage {
 		m.raw, m.over = raw[:maxMessage], true
@@ -101,7 +97,7 @@ func readMessage(r io.Reader, o Options) (*letter, error) {
 	}
 	m.root = &part{id: "1"}
 	m.parse(m.root, envelopeLine(m.raw), len(m.raw))
-	return m, nil
+	return m
 }
 
 // readAll reads what is at most looked at, and one octet more.

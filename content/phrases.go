@@ -27,6 +27,7 @@ type phrases struct {
 	// known has a bit for each hash of a word of the table: most words of a mail are not
 	// in it, and need no look at the map.
 	known [1 << 10]uint64
+	first [1 << 10]uint64 // of the first words of phrases
 }
 
 // hash is FNV-1a of a word.
@@ -64,6 +65,10 @@ func (t *phrases) add(p *phrase) {
 			h := hash([]byte(word)) & 0xffff
 			t.known[h>>6] |= 1 << (h & 63)
 		}
+		if node == 0 {
+			h := hash([]byte(word)) & 0xffff
+			t.first[h>>6] |= 1 << (h & 63)
+		}
 		key := int64(node)<<32 | int64(id)
 		if t.next[key] == 0 {
 			t.ends = append(t.ends, nil)
@@ -93,7 +98,12 @@ type state struct {
 func (m *matcher) reset() { m.active = m.active[:0] }
 
 func (m *matcher) word(lower []byte, h uint32, start, end int) {
-	if h &= 0xffff; m.known[h>>6]&(1<<(h&63)) == 0 {
+	h &= 0xffff
+	begins := m.first[h>>6]&(1<<(h&63)) != 0
+	if len(m.active) == 0 && !begins {
+		return
+	}
+	if m.known[h>>6]&(1<<(h&63)) == 0 {
 		m.reset()
 		return
 	}
@@ -103,7 +113,9 @@ func (m *matcher) word(lower []byte, h uint32, start, end int) {
 		return
 	}
 	keep := m.active[:0]
-	m.active = append(m.active, state{0, start})
+	if begins {
+		m.active = append(m.active, state{0, start})
+	}
 	for _, s := range m.active {
 		node := m.next[int64(s.node)<<32|int64(id)]
 		if node == 0 {

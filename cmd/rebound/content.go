@@ -119,7 +119,7 @@ func readOld(file string, o *content.Options) (*content.Report, error) {
 		}
 		return line.Report, nil
 	}
-	return analyze(file, raw, o)
+	return analyze(file, raw, o), nil
 }
 
 // mails is [app.messages] for what may be templates too, each a file of its own.
@@ -148,19 +148,15 @@ func isTemplate(name string) bool {
 }
 
 // analyze reads a message, or a template by its name.
-func analyze(name string, raw []byte, o *content.Options) (*content.Report, error) {
+func analyze(name string, raw []byte, o *content.Options) *content.Report {
 	if isTemplate(name) {
-		return content.AnalyzeParts(nil, "", string(raw), o), nil
+		return content.AnalyzeParts(nil, "", string(raw), o)
 	}
-	return content.Analyze(bytes.NewReader(raw), o)
+	return content.AnalyzeBytes(raw, o)
 }
 
 func (a *app) contentOne(w io.Writer, c *cli.Command, m message, o *content.Options, old *content.Report) error {
-	line := contentLine{File: m.name}
-	var err error
-	if line.Report, err = analyze(m.name, m.raw, o); err != nil {
-		return err
-	}
+	line := contentLine{File: m.name, Report: analyze(m.name, m.raw, o)}
 	a.done++
 	a.found = a.found || line.Verdict >= content.LevelRisky
 	switch {
@@ -192,7 +188,7 @@ func (a *app) contentOne(w io.Writer, c *cli.Command, m message, o *content.Opti
 	}
 	var b strings.Builder
 	writeContent(&b, line, c.Bool("all"))
-	_, err = io.WriteString(w, b.String())
+	_, err := io.WriteString(w, b.String())
 	return err
 }
 

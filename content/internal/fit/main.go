@@ -18,7 +18,6 @@ package main
 
 import (
 	"archive/tar"
-	"bytes"
 	"compress/gzip"
 	"errors"
 	"flag"
@@ -69,10 +68,7 @@ func run(out io.Writer, table string, write bool, penalty float64, worst int, ma
 			if !ok {
 				return nil
 			}
-			r, err := content.Analyze(bytes.NewReader(raw), nil)
-			if err != nil {
-				return err
-			}
+			r := content.AnalyzeBytes(raw, nil)
 			s := sample{spam: spam, file: file}
 			mails[file] = raw
 			for _, f := range r.Findings {
@@ -145,11 +141,7 @@ func judge(table string, samples []sample, mails map[string][]byte, scores []flo
 		return err
 	}
 	for i, s := range samples {
-		r, err := content.Analyze(bytes.NewReader(mails[s.file]), &content.Options{Weights: w})
-		if err != nil {
-			return err
-		}
-		scores[i] = r.Score
+		scores[i] = content.AnalyzeBytes(mails[s.file], &content.Options{Weights: w}).Score
 	}
 	return nil
 }

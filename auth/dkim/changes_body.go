@@ -70,13 +70,15 @@ func cutFold(s, sep string) (before, after string, ok bool) {
 	return s[:i], s[i+len(sep):], true
 }
 
+// asciiLower keeps every octet in its place, those that are not UTF-8 too.
 func asciiLower(s string) string {
-	return strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			return r + 0x20
+	b := []byte(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] |= 0x20
 		}
-		return r
-	}, s)
+	}
+	return string(b)
 }
 
 // decoded undoes the transfer encoding that the header names.

@@ -9,26 +9,26 @@ import (
 
 var bulkChecks = []check{
 	{"content.bulk-no-unsubscribe", finding.Critical, "Mail to many has neither a List-Unsubscribe field nor a link to unsubscribe.", "Add List-Unsubscribe and List-Unsubscribe-Post, and a link in the text.", "RFC 2369; RFC 8058; " + gmailGuide, func(m *letter) []Place {
-		if m.bulk && m.root.field("list-unsubscribe") == nil && !m.unsubscribeSeen() {
+		if m.bulk && m.listUnsubscribe() == nil && !m.unsubscribeSeen() {
 			return m.absent("List-Unsubscribe")
 		}
 		return nil
 	}},
 	{"content.bulk-no-list-unsubscribe", finding.Warning, "Mail to many has no List-Unsubscribe field.", "Add List-Unsubscribe with an https address, and List-Unsubscribe-Post: List-Unsubscribe=One-Click; DKIM must sign both.", "RFC 8058, section 3.1; " + gmailGuide, func(m *letter) []Place {
-		if m.bulk && m.root.field("list-unsubscribe") == nil && m.unsubscribeSeen() {
+		if m.bulk && m.listUnsubscribe() == nil && m.unsubscribeSeen() {
 			return m.absent("List-Unsubscribe")
 		}
 		return nil
 	}},
 	{"content.bulk-no-one-click", finding.Notice, "Mail to many cannot be unsubscribed with one click.", "Add an https address to List-Unsubscribe, and List-Unsubscribe-Post: List-Unsubscribe=One-Click; DKIM must sign both.", "RFC 8058, section 3.1; " + gmailGuide, func(m *letter) []Place {
-		if f := m.root.field("list-unsubscribe"); m.bulk && f != nil && !m.oneClick() {
+		if f := m.listUnsubscribe(); m.bulk && f != nil && !m.oneClick() {
 			s := decodeWords(f.unfolded())
 			return m.inField(f, s, 0, len(s))
 		}
 		return nil
 	}},
 	{"content.bulk-no-link", finding.Notice, "Mail to many shows no link to unsubscribe.", "Add a link to unsubscribe that is seen.", gmailGuide, func(m *letter) []Place {
-		if !m.bulk || m.root.field("list-unsubscribe") == nil || m.unsubscribeSeen() {
+		if !m.bulk || m.listUnsubscribe() == nil || m.unsubscribeSeen() {
 			return nil
 		}
 		for _, p := range m.parts {
@@ -39,7 +39,7 @@ var bulkChecks = []check{
 		return nil
 	}},
 	{"content.list-unsubscribe", finding.Info, "The mail has a List-Unsubscribe field.", "Keep it.", "RFC 2369, section 3.2", func(m *letter) []Place {
-		if f := m.root.field("list-unsubscribe"); f != nil {
+		if f := m.listUnsubscribe(); f != nil {
 			s := decodeWords(f.unfolded())
 			return m.inField(f, s, 0, len(s))
 		}
@@ -54,9 +54,18 @@ var bulkChecks = []check{
 	}},
 }
 
+// listUnsubscribe is the field, if it holds an address.
+func (m *letter) listUnsubscribe() *field {
+	f := m.root.field("list-unsubscribe")
+	if f == nil || !strings.Contains(string(f.value), "<") || !strings.Contains(string(f.value), ":") {
+		return nil
+	}
+	return f
+}
+
 // oneClick reports whether both fields are as RFC 8058, section 3.1 asks.
 func (m *letter) oneClick() bool {
-	list, post := m.root.field("list-unsubscribe"), m.root.field("list-unsubscribe-post")
+	list, post := m.listUnsubscribe(), m.root.field("list-unsubscribe-post")
 	return list != nil && post != nil && strings.Contains(strings.ToLower(list.unfolded()), "<https://") &&
 		strings.EqualFold(strings.ReplaceAll(post.unfolded(), " ", ""), "List-Unsubscribe=One-Click")
 }

@@ -8,10 +8,10 @@ import (
 
 var imageChecks = []check{
 	{"content.image-only", finding.Warning, "The HTML is images with hardly any text.", "Write the message as text; filters and readers without images see nothing.", "", func(m *letter) []Place {
-		return m.imageText(0, 60)
+		return m.imageText(60)
 	}},
 	{"content.image-little-text", finding.Notice, "The HTML has images and little text.", "Write more of the message as text.", "", func(m *letter) []Place {
-		return m.imageText(60, 200)
+		return m.imageText(200)
 	}},
 	{"content.image-link", finding.Notice, "The mail is one image that is a link.", "Write the message as text, and link words.", "", func(m *letter) []Place {
 		for _, p := range m.parts {
@@ -43,15 +43,16 @@ var imageChecks = []check{
 	}},
 }
 
-// imageText finds HTML with images and from least to fewer than most characters of text.
-func (m *letter) imageText(least, most int) []Place {
+// imageText finds HTML with images and fewer than most characters of text. The checks
+// overlap: more images and less text never weigh less.
+func (m *letter) imageText(most int) []Place {
 	for _, p := range m.parts {
 		if p.page == nil {
 			continue
 		}
 		n := utf8.RuneCount(p.page.visible[:min(len(p.page.visible), 4*most)])
 		for _, img := range p.page.images {
-			if !img.tiny && n >= least && n < most {
+			if !img.tiny && n < most {
 				return m.inText(p, img.at)
 			}
 		}

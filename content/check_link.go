@@ -15,7 +15,7 @@ var linkChecks = []check{
 	})},
 	{"content.link-escaped-host", finding.Warning, "The host of a link is written with %-escapes.", "Write the host in plain letters.", "RFC 3986, section 3.2.2", eachLink(func(m *letter, l *link) bool { return l.url.escaped })},
 	{"content.link-digits-host", finding.Notice, "The host of a link has a run of digits.", "Link to a host of your own domain, with a name that says whose it is.", "", eachLink(func(m *letter, l *link) bool {
-		return !l.url.ip && strings.ContainsAny(l.url.org, "0123456789") && hostDigits.MatchString(l.url.org)
+		return !l.url.ip && !strings.HasPrefix(l.url.org, "xn--") && strings.ContainsAny(l.url.org, "0123456789") && hostDigits.MatchString(l.url.org)
 	})},
 	{"content.link-shortener", finding.Warning, "A link goes through a public shortener.", "Link to the page itself, or shorten with a domain of your own; the shortener's other users share its reputation.", "", eachLink(func(m *letter, l *link) bool {
 		short := domainLists()["shorteners"]

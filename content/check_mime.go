@@ -3,6 +3,7 @@ package content
 import (
 	"bytes"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/rebound-mail/rebound/finding"
 )
@@ -120,7 +121,9 @@ func (m *letter) octets8(is func(*part) bool) []Place {
 			continue
 		}
 		at := strings.IndexFunc(string(p.text[:min(len(p.text), maxVisible)]), func(r rune) bool { return r >= 0x80 })
-		return m.inText(p, segment{max(at, 0), max(at, 0) + 1})
+		at = max(at, 0)
+		_, n := utf8.DecodeRune(p.text[at:])
+		return m.inText(p, segment{at, at + n})
 	}
 	return nil
 }

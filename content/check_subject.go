@@ -124,7 +124,7 @@ var (
 	// a code after blanks, with digits in it, or a run of consonants
 	trailingID = regexp.MustCompile(`(?:\s{3,}\S{4,}|[\s\[(][a-z]{0,8}\d[a-z0-9]{4,}[\])]?|\s[a-z]{0,3}[bcdfghjklmnpqrstvwxz]{5,}[a-z]{0,4})$`)
 	leet       = regexp.MustCompile(`(?i)\b(?:v[i1!l|]+[a@4]gr[a@4]|c[i1!l|][a@4]l[i1!l|]s|fr3e|m[o0]rtg[a@4]g[e3]|pr[o0]zac|rep1ica|r[o0]l[e3]x)\b|\bp0rn|\bs3x`)
-	fakeReply  = regexp.MustCompile(`(?i)^\s*(?:re|fwd?|aw|wg|sv|tr|rif)\s?:`)
+	fakeReply  = regexp.MustCompile(`(?i)^\s*(?:re|aw|sv|rif)\s?:`)
 )
 
 // maxSubject bounds what is looked at of a subject; RFC 5322 allows a line 998 octets.

@@ -69,7 +69,7 @@ var phraseChecks = []check{
 	family("urgency", finding.Notice, "The mail presses its reader.", "State the date until when the offer holds."),
 	family("account", finding.Notice, "The mail has words of mail that steals passwords.", "Ask for no data by mail; tell the reader to open your site themselves."),
 	family("prize", finding.Notice, "The mail has words of mail that promises prizes.", "State what the reader gets, and for what."),
-	family("advance-fee", finding.Warning, "The mail has words of fraud by letter.", "Say who you are and what you want, and leave out secrecy."),
+	family("advance-fee", finding.Notice, "The mail has words of fraud by letter.", "Say who you are and what you want, and leave out secrecy."),
 	family("adult", finding.Notice, "The mail has words of adult mail.", "Use other words."),
 	family("crypto", finding.Warning, "The mail has words of fraud with cryptocurrencies.", "Promise no gains."),
 	family("click", finding.Notice, "The mail tells its reader to click.", "Link the words that say what is behind the link."),

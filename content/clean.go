@@ -121,6 +121,16 @@ func (c *cleaner) change(p *part, n int, what string) {
 	}
 }
 
+// endsPart reports whether a line of body would be read as a boundary that p lies in.
+func (c *cleaner) endsPart(p *part, body []byte) bool {
+	for p = p.parent; p != nil; p = p.parent {
+		if b := []byte("--" + p.params["boundary"]); bytes.HasPrefix(body, b) || bytes.Contains(body, append([]byte("\n"), b...)) {
+			return true
+		}
+	}
+	return false
+}
+
 // sealed reports whether p lies in what a signature or encryption covers.
 func sealed(p *part) bool {
 	for ; p != nil; p = p.parent {
@@ -145,7 +155,7 @@ func (c *cleaner) part(p *part) {
 	}
 	text := bytes.Clone(p.text)
 	changed := false
-	if n := len(p.words.invisible) + len(p.words.bidi); n > 0 {
+	if n := len(p.words.invisible); n > 0 {
 		text = visibleWords(text)
 		if changed = !bytes.Equal(text, p.text); changed {
 			c.change(p, n, "took characters that are not seen out of words")
@@ -168,9 +178,11 @@ func (c *cleaner) part(p *part) {
 		c.change(p, 1, "wrote the text in UTF-8, and declared it")
 	}
 	if p.media == "text/html" && len(c.texts("text/plain")) == 0 && p == c.texts("text/html")[0] && p.words.count > 0 {
-		c.change(p, 1, "added the same in plain text")
-		c.alternative(p, text)
-		return
+		if body, _ := c.encode(text); !c.endsPart(p, body) && !c.endsPart(p, p.page.plain()) {
+			c.change(p, 1, "added the same in plain text")
+			c.alternative(p, text)
+			return
+		}
 	}
 	if !changed && !base64 {
 		c.header(p)
@@ -178,6 +190,11 @@ func (c *cleaner) part(p *part) {
 		return
 	}
 	body, encoding := c.encode(text)
+	if c.endsPart(p, body) {
+		c.header(p)
+		c.out.Write(c.raw[p.start:p.end])
+		return
+	}
 	c.headerWith(p, p.media, encoding, isASCII(text))
 	c.out.Write(body)
 	if p.end > p.start && c.raw[p.end-1] == '\n' && !bytes.HasSuffix(body, []byte("\n")) {
@@ -357,10 +374,6 @@ func visibleWords(text []byte) []byte {
 	before := rune(0)
 	for i := 0; i < len(text); {
 		r, n := utf8.DecodeRune(text[i:])
-		if isBidi(r) {
-			i += n
-			continue
-		}
 		if isInvisible(r) && isPlain(before) {
 			j := i + n
 			for j < len(text) {

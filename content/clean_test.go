@@ -50,6 +50,7 @@ func TestClean(t *testing.T) {
 		{"overlapping", html("<b>x<i>y</b>z</i>"), []string{"html-misnested", "html-stray"}, "<b>x<i>y</i></b><i>z</i>", ""},
 		{"stray", html("x</div>y"), []string{"html-stray"}, "xy", "</div>y"},
 		{"script", html("a<script>alert('<b>')</script>b"), []string{"script"}, "ab", "alert"},
+		{"script that closes itself", html("a<script src=x />alert(1)</script>b"), []string{"script"}, "ab", "alert"},
 		{"form", html("<form action=x><p>a</p></form>"), []string{"form"}, "<p>a</p>", "<form"},
 		{"iframe", html("a<iframe src=x></iframe>b"), []string{"iframe"}, "ab", "iframe"},
 		{"object", html("a<object data=x><p>c</p></object>b<embed src=y>"), []string{"object"}, "a<p>c</p>b", "embed"},
@@ -75,6 +76,15 @@ func TestClean(t *testing.T) {
 		if lf := cleaned(t, []byte(strings.ReplaceAll(tt.raw, "\r\n", "\n"))); bytes.Contains(lf.Message, []byte("\r\n")) {
 			t.Errorf("%s: CR LF in a mail of LF:\n%q", tt.name, lf.Message)
 		}
+	}
+}
+
+// A repair never makes a boundary of what was text.
+func TestCleanBoundary(t *testing.T) {
+	raw := "From: a@shop.example\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b1\r\n\r\n--b1\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n" +
+		base64.StdEncoding.EncodeToString([]byte("Hello one two\n\n--b1--\n\nmore text here")) + "\r\n--b1--\r\n"
+	if c := cleaned(t, []byte(raw)); c.After.Stats.Words != c.Before.Stats.Words {
+		t.Errorf("%d words, and then %d:\n%s", c.Before.Stats.Words, c.After.Stats.Words, c.Message)
 	}
 }
 

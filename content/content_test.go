@@ -416,3 +416,20 @@ func TestLanguages(t *testing.T) {
 		}
 	}
 }
+
+// Parameters that do not keep to the grammar are read all the same.
+func TestLooseParameters(t *testing.T) {
+	if r := analyze(t, strings.NewReplacer("boundary=b", "boundary==b", "--b", "--=b").Replace(page(""))); r.Stats.Words == 0 || find(r, "content.mime-broken") == nil {
+		t.Errorf("a boundary behind a fault: %+v", r.Stats)
+	}
+	if r := analyze(t, strings.Replace(attach("a", "application/octet-stream"), "\"a\"", "invoice 1.exe", 1)); find(r, "content.attachment-program") == nil {
+		t.Errorf("a name that is not quoted: %+v", r.Findings)
+	}
+}
+
+func TestLinkDomains(t *testing.T) {
+	r := analyze(t, text("https://www.spam.example, (https://example.com); https://example.com] <https://a.example/x>.")+"http://ex\x1b[31m.com/\r\n")
+	if got := strings.Join(r.LinkDomains, " "); got != "spam.example example.com a.example" {
+		t.Errorf("got %q", got)
+	}
+}

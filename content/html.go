@@ -292,7 +292,7 @@ func reference(s []byte) int {
 // attributes are those of a tag that matter.
 type attributes struct {
 	href, src, style, color, bgcolor, size, alt, rel, equiv, width, height, name string
-	hasAlt, hidden                                                               bool
+	hasAlt, hidden, background                                                   bool
 }
 
 // maxAttributes bounds the attributes of one tag that are looked at.
@@ -329,6 +329,8 @@ func (r *htmlReader) attributes(z *html.Tokenizer, at segment) attributes {
 			a.height = string(val)
 		case "hidden":
 			a.hidden = true
+		case "background":
+			a.background = true
 		default:
 			if len(key) > 4 && key[0] == 'o' && key[1] == 'n' && key[2] >= 'a' && key[2] <= 'z' {
 				note(&r.handlers, at)

@@ -86,6 +86,10 @@ func parseTarget(raw string) target {
 		t.ip = true
 		return t
 	}
+	if strings.ContainsFunc(t.host, func(r rune) bool { return r < 0x80 && class[byte(r)] != wordly && r != '.' && r != '-' && r != '_' }) {
+		t.host = "" // no name that DNS could hold
+		return t
+	}
 	t.org = organization(t.host)
 	t.tld = t.host[strings.LastIndexByte(t.host, '.')+1:]
 	return t
@@ -133,7 +137,8 @@ func textLinks(p *part, t []byte) []link {
 		for i < len(t) && t[i] > ' ' && t[i] != '<' && t[i] != '>' && t[i] != '"' && t[i] != ')' && i-start < 2000 {
 			i++
 		}
-		list = append(list, link{part: p, at: segment{start, i}, href: string(t[start:i])})
+		end := start + len(bytes.TrimRight(t[start:i], ".,;:!?]}'*"))
+		list = append(list, link{part: p, at: segment{start, end}, href: string(t[start:end])})
 	}
 	return list
 }

@@ -194,7 +194,7 @@ func (m *letter) contentType(p *part) {
 	p.media = "text/plain"
 	if f := p.field("content-type"); f != nil {
 		media, params, err := mime.ParseMediaType(f.unfolded())
-		if err != nil && media == "" || !strings.Contains(media, "/") {
+		if err != nil || !strings.Contains(media, "/") {
 			media, params = looseType(f.unfolded())
 			if m.badType == nil {
 				m.badType = p
@@ -210,7 +210,10 @@ func (m *letter) contentType(p *part) {
 	}
 	p.name = p.params["name"]
 	if f := p.field("content-disposition"); f != nil {
-		kind, params, _ := mime.ParseMediaType(f.unfolded())
+		kind, params, err := mime.ParseMediaType(f.unfolded())
+		if err != nil {
+			kind, params = looseType(f.unfolded())
+		}
 		p.attachment = kind == "attachment"
 		if params["filename"] != "" {
 			p.name = params["filename"]

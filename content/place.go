@@ -108,7 +108,7 @@ func (p *part) place(src []byte, at segment) Place {
 	}
 	begin := int(p.lines[line])
 	where := Place{Part: p.label(), Line: line + 1}
-	where.Column = 1 + utf8.RuneCount(src[max(begin, at.start-1000):at.start]) + max(0, at.start-1000-begin)
+	where.Column = 1 + utf8.RuneCount(src[begin:at.start])
 	where.Excerpt, where.Start, where.End = excerpt(src, at.start, at.end)
 	return where
 }

@@ -96,7 +96,7 @@ func (r *repairer) start(t html.Token, raw []byte) {
 	switch name {
 	case "script", "iframe", "object", "applet":
 		r.counts[didActive]++
-		if t.Type == html.StartTagToken && (name == "script" || name == "iframe") {
+		if name == "script" || name == "iframe" {
 			r.skip = name
 		}
 		return

@@ -19,6 +19,9 @@ func (s style) with(name string, a attributes) style {
 	if a.color != "" && (name == "font" || name == "body") {
 		s.color = colour(a.color)
 	}
+	if a.background {
+		s.back = rgb{}
+	}
 	if a.bgcolor != "" {
 		s.back = colour(a.bgcolor)
 	}
@@ -39,18 +42,22 @@ func (s style) with(name string, a attributes) style {
 			s.hidden = s.hidden || value == "hidden"
 		case "opacity":
 			s.hidden = s.hidden || value == "0"
-		case "mso-hide":
-			s.hidden = s.hidden || value == "all"
 		case "color":
 			s.color = colour(value)
 		case "background-color":
 			s.back = colour(value)
 		case "background":
-			if c := colour(value); c.set || strings.Contains(value, "url") || strings.Contains(value, "gradient") {
-				s.back = c
-			}
+			s.back = colour(value) // not set where it is more than a colour
 		case "background-image":
 			s.back = rgb{}
+		case "font": // style weight size/line-height family
+			for word := range strings.FieldsSeq(value) {
+				size, _, _ := strings.Cut(word, "/")
+				if px, ok := pixels(size); ok && px > 1 {
+					s.zero, s.large = false, px >= 28
+					break
+				}
+			}
 		case "font-size":
 			px, ok := pixels(value)
 			s.zero = ok && px <= 1

@@ -96,9 +96,7 @@ var senderChecks = []check{
 	}},
 }
 
-var (
-	mailbox = regexp.MustCompile(`[\w.+-]+@([\w-]+(?:\.[\w-]+)+)`)
-)
+var mailbox = regexp.MustCompile(`[\w.+-]+@([\w-]+(?:\.[\w-]+)+)`)
 
 // hasDigits reports whether a local part has three digits in a row, or digits between
 // letters that part others: x7y2.

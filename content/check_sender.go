@@ -71,7 +71,11 @@ var senderChecks = []check{
 		var first *field
 		for i := range m.root.fields {
 			if f := &m.root.fields[i]; f.name == "to" || f.name == "cc" {
-				n += strings.Count(string(f.value), "@")
+				angles := strings.Count(string(f.value), "<")
+				if angles == 0 {
+					angles = strings.Count(string(f.value), "@")
+				}
+				n += angles
 				if first == nil {
 					first = f
 				}

@@ -69,7 +69,7 @@ var subjectChecks = []check{
 	}},
 	{"content.subject-trailing-id", finding.Notice, "The subject ends with a code that says nothing to the reader.", "Take the code off the subject; a field of your own can hold it.", "", func(m *letter) []Place {
 		tail := max(0, len(m.subject.s)-40)
-		if at := trailingID.FindStringIndex(m.subject.s[tail:]); at != nil {
+		if at := trailingID.FindStringIndex(m.subject.s[tail:]); at != nil && !named.MatchString(m.subject.s[:tail+at[0]]) {
 			return m.inField(m.subject.field, m.subject.s, tail+at[0], tail+at[1])
 		}
 		return nil
@@ -123,8 +123,10 @@ var (
 	drugs     = map[string]bool{"viagra": true, "cialis": true, "levitra": true, "xanax": true, "valium": true, "vicodin": true, "med": true, "meds": true, "medication": true, "medications": true, "pill": true, "pills": true, "drug": true, "drugs": true, "weight": true, "penis": true, "hgh": true, "rx": true, "diet": true, "libido": true, "keto": true, "cbd": true, "gummies": true}
 	// a code after blanks, with digits in it, or a run of consonants
 	trailingID = regexp.MustCompile(`(?:\s{3,}\S{4,}|[\s\[(][a-z]{0,8}\d[a-z0-9]{4,}[\])]?|\s[a-z]{0,3}[bcdfghjklmnpqrstvwxz]{5,}[a-z]{0,4})$`)
-	leet       = regexp.MustCompile(`(?i)\b(?:v[i1!l|]+[a@4]gr[a@4]|c[i1!l|][a@4]l[i1!l|]s|fr3e|m[o0]rtg[a@4]g[e3]|pr[o0]zac|rep1ica|r[o0]l[e3]x)\b|\bp0rn|\bs3x`)
-	fakeReply  = regexp.MustCompile(`(?i)^\s*(?:re|aw|sv|rif)\s?:`)
+	// what a reader looks for a number behind
+	named     = regexp.MustCompile(`(?i)(?:code|pin|orders?|invoice|receipt|ticket|case|request|number|no|nr|id|booking|reservation|tracking|account|bestellung|rechnung|auftrag|commande|facture|pedido|factura|ordine|fattura|is|:|#|n°)[.:]?\s*[#(]?$`)
+	leet      = regexp.MustCompile(`(?i)\b(?:v[i1!l|]+[a@4]gr[a@4]|c[i1!l|][a@4]l[i1!l|]s|fr3e|m[o0]rtg[a@4]g[e3]|pr[o0]zac|rep1ica|r[o0]l[e3]x)\b|\bp0rn|\bs3x`)
+	fakeReply = regexp.MustCompile(`(?i)^\s*(?:re|aw|sv|rif)\s?:`)
 )
 
 // maxSubject bounds what is looked at of a subject; RFC 5322 allows a line 998 octets.

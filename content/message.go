@@ -249,23 +249,24 @@ func (m *letter) multipart(p *part) {
 	}
 	delimiter := []byte("--" + boundary)
 	open, closed := -1, false
-	for i := p.start; i < p.end; {
-		next := min(nextLine(m.raw, i), p.end)
-		line := bytes.TrimRight(m.raw[i:next], "\r\n\t ")
-		if bytes.HasPrefix(line, delimiter) {
-			rest := line[len(delimiter):]
-			last := string(rest) == "--"
-			if last || len(rest) == 0 {
-				if open >= 0 {
-					m.child(p, open, trimBreak(m.raw, open, i))
-				}
-				if open = next; last {
-					closed = true
-					break
-				}
-			}
+	for i := p.start; !closed; {
+		n := bytes.Index(m.raw[i:p.end], delimiter)
+		if n < 0 {
+			break
 		}
-		i = next
+		at := i + n
+		if i = at + len(delimiter); at > p.start && m.raw[at-1] != '\n' {
+			continue
+		}
+		next := min(nextLine(m.raw, at), p.end)
+		rest := string(bytes.TrimRight(m.raw[min(i, next):next], "\r\n\t "))
+		if rest != "" && rest != "--" {
+			continue // a longer boundary
+		}
+		if open >= 0 {
+			m.child(p, open, trimBreak(m.raw, open, at))
+		}
+		open, closed, i = next, rest == "--", next
 	}
 	if !closed && open >= 0 {
 		m.child(p, open, p.end)

@@ -131,13 +131,17 @@ func contrast(a, b rgb) float64 {
 }
 
 func (c rgb) luminance() float64 {
-	return 0.2126*linear(c.r) + 0.7152*linear(c.g) + 0.0722*linear(c.b)
+	return 0.2126*linear[c.r] + 0.7152*linear[c.g] + 0.0722*linear[c.b]
 }
 
-func linear(v uint8) float64 {
-	c := float64(v) / 255
-	if c <= 0.04045 {
-		return c / 12.92
+// linear is the light of each value of a channel.
+var linear = func() (t [256]float64) {
+	for v := range t {
+		if c := float64(v) / 255; c <= 0.04045 {
+			t[v] = c / 12.92
+		} else {
+			t[v] = math.Pow((c+0.055)/1.055, 2.4)
+		}
 	}
-	return math.Pow((c+0.055)/1.055, 2.4)
-}
+	return t
+}()

@@ -2,6 +2,7 @@ package content
 
 import (
 	"bytes"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -85,7 +86,7 @@ func readWords(text []byte, plain bool, t *phrases, compare bool) *words {
 				continue
 			}
 			i = w.word(text, i, &m)
-			if i-start == 1 {
+			if i-start == 1 && text[start]|0x20 >= 'a' && text[start]|0x20 <= 'z' {
 				if gap++; gap == 1 {
 					gapAt = start
 				}
@@ -106,10 +107,13 @@ func readWords(text []byte, plain bool, t *phrases, compare bool) *words {
 			}
 			m.reset()
 			gap = 0
-		case c == ' ' || c == '\n' || c == '\r' || c == '\t' || c == '-' || c == '_' || c == '*':
-			if c == '\n' && i+1 < len(text) && (text[i+1] == '\n' || text[i+1] == '\r') {
+		case c == '\n':
+			gap = 0
+			if i+1 < len(text) && (text[i+1] == '\n' || text[i+1] == '\r') {
 				m.reset()
 			}
+			i++
+		case c == ' ' || c == '\r' || c == '\t' || c == '-' || c == '_' || c == '*':
 			i++
 		default:
 			i++
@@ -215,7 +219,7 @@ func (w *words) remember(h uint32, length int) {
 func (w *words) foreign(text []byte, start, end int, m *matcher) int {
 	s := text[start:end]
 	lower := m.buf[:0]
-	var latin, cyrillic, greek, styled, letters int
+	var latin, others, alike, styled, letters, unspaced int
 	invisible, bidi := false, false
 	for i := 0; i < len(s); {
 		r, n := utf8.DecodeRune(s[i:])
@@ -233,10 +237,13 @@ func (w *words) foreign(text []byte, start, end int, m *matcher) int {
 			styled++
 		case unicode.Is(unicode.Latin, r):
 			latin++
-		case unicode.Is(unicode.Cyrillic, r):
-			cyrillic++
-		case unicode.Is(unicode.Greek, r):
-			greek++
+		case unicode.Is(unicode.Cyrillic, r), unicode.Is(unicode.Greek, r):
+			others++
+			if strings.ContainsRune(lookAlikes, r) {
+				alike++
+			}
+		case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer):
+			unspaced++
 		}
 		if unicode.IsLetter(r) {
 			letters++
@@ -257,12 +264,12 @@ func (w *words) foreign(text []byte, start, end int, m *matcher) int {
 	note(&w.invisible, invisible)
 	note(&w.bidi, bidi)
 	note(&w.styled, styled > 1)
-	note(&w.mixed, latin > 0 && (cyrillic > 0 || greek > 0) && letters > 2)
+	note(&w.mixed, latin > 0 && others > 0 && letters > 2 && (alike == others || others > latin))
 	if letters > 0 {
 		if w.count == 0 {
 			w.first = at
 		}
-		w.count++
+		w.count += max(1, unspaced/2) // scripts without blanks have some two letters a word
 		h := hash(lower)
 		w.remember(h, len(lower))
 		m.word(lower, h, start, end)
@@ -275,6 +282,10 @@ func (w *words) foreign(text []byte, start, end int, m *matcher) int {
 func inWord(r rune) bool {
 	return unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsNumber(r) || isInvisible(r) || isBidi(r)
 }
+
+// lookAlikes are the letters of Cyrillic and Greek that are drawn as Latin ones (Unicode
+// Technical Standard 39, confusables).
+const lookAlikes = "аеорсухіјѕһԁԛԝАВЕКМНОРСТУХІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧονα"
 
 // isInvisible reports whether r takes no room: zero-width space, joiners, soft hyphen
 // apart (it is a good author's), word joiner, byte order mark.

@@ -57,7 +57,7 @@ func (m *letter) inHeader(p *part) Place {
 		if at := strings.Index(s, p.name); at >= 0 {
 			return m.inField(f, s, at, at+len(p.name))[0]
 		}
-		return m.inField(f, s, 0, len(s))[0]
+		return m.whole(f)[0]
 	}
 	return m.inRaw(p.headerAt)[0]
 }

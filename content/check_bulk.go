@@ -22,8 +22,7 @@ var bulkChecks = []check{
 	}},
 	{"content.bulk-no-one-click", finding.Notice, "Mail to many cannot be unsubscribed with one click.", "Add an https address to List-Unsubscribe, and List-Unsubscribe-Post: List-Unsubscribe=One-Click; DKIM must sign both.", "RFC 8058, section 3.1; " + gmailGuide, func(m *letter) []Place {
 		if f := m.listUnsubscribe(); m.bulk && f != nil && !m.oneClick() {
-			s := decodeWords(f.unfolded())
-			return m.inField(f, s, 0, len(s))
+			return m.whole(f)
 		}
 		return nil
 	}},
@@ -40,15 +39,13 @@ var bulkChecks = []check{
 	}},
 	{"content.list-unsubscribe", finding.Info, "The mail has a List-Unsubscribe field.", "Keep it.", "RFC 2369, section 3.2", func(m *letter) []Place {
 		if f := m.listUnsubscribe(); f != nil {
-			s := decodeWords(f.unfolded())
-			return m.inField(f, s, 0, len(s))
+			return m.whole(f)
 		}
 		return nil
 	}},
 	{"content.one-click", finding.Info, "The mail can be unsubscribed with one click.", "Keep it, and sign both fields with DKIM.", "RFC 8058", func(m *letter) []Place {
 		if f := m.root.field("list-unsubscribe-post"); f != nil && m.oneClick() {
-			s := decodeWords(f.unfolded())
-			return m.inField(f, s, 0, len(s))
+			return m.whole(f)
 		}
 		return nil
 	}},

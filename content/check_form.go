@@ -17,8 +17,7 @@ var formChecks = []check{
 			return nil
 		}
 		if s := f.unfolded(); !isMessageID(s) {
-			s = decodeWords(s)
-			return m.inField(f, s, 0, len(s))
+			return m.whole(f)
 		}
 		return nil
 	}},
@@ -29,8 +28,7 @@ var formChecks = []check{
 			return nil
 		}
 		if s := f.unfolded(); len(s) > 200 || !readsAsDate(s) {
-			s = decodeWords(s)
-			return m.inField(f, s, 0, len(s))
+			return m.whole(f)
 		}
 		return nil
 	}},
@@ -64,8 +62,7 @@ var formChecks = []check{
 		for i := range m.root.fields {
 			f := &m.root.fields[i]
 			if once[f.name] && seen[f.name] {
-				s := decodeWords(f.unfolded())
-				return m.inField(f, s, 0, len(s))
+				return m.whole(f)
 			}
 			seen[f.name] = true
 		}
@@ -83,8 +80,7 @@ var formChecks = []check{
 	{"content.header-raw-8bit", finding.Notice, "A field has octets beyond ASCII that are not encoded.", "Encode the field as RFC 2047 says; mail libraries do it when they are given text, not octets.", "RFC 5322, section 2.2; RFC 2047", func(m *letter) []Place {
 		for i := range m.root.fields {
 			if f := &m.root.fields[i]; written[f.name] && f.name != "subject" && !isASCII(f.value) && !m.template {
-				s := decodeWords(f.unfolded())
-				return m.inField(f, s, 0, len(s))
+				return m.whole(f)
 			}
 		}
 		return nil
@@ -127,7 +123,7 @@ var formChecks = []check{
 			}
 		}
 		if m.unread != "" {
-			return m.whole()
+			return m.absent("")
 		}
 		return nil
 	}},

@@ -63,13 +63,8 @@ func eachLink(is func(*letter, *link) bool) func(*letter) []Place {
 		var all []Place
 		for i := range m.links {
 			l := &m.links[i]
-			if !is(m, l) {
-				continue
-			}
-			if len(all) < maxPlaces {
-				all = append(all, m.inText(l.part, l.at)...)
-			} else {
-				all = append(all, Place{})
+			if is(m, l) {
+				all = tell(all, func() Place { return l.part.place(l.at) })
 			}
 		}
 		return all

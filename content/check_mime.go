@@ -2,7 +2,6 @@ package content
 
 import (
 	"bytes"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/rebound-mail/rebound/finding"
@@ -57,8 +56,7 @@ var mimeChecks = []check{
 				continue
 			}
 			if f := p.field("content-type"); f != nil {
-				s := decodeWords(f.unfolded())
-				return m.inField(f, s, 0, len(s))
+				return m.whole(f)
 			}
 			return m.inRaw(p.start)
 		}
@@ -71,14 +69,9 @@ var mimeChecks = []check{
 	}},
 }
 
-// alternative reports whether p lies within a multipart/alternative of several parts.
+// alternative reports whether p is one of the forms that a message offers.
 func (m *letter) alternative(p *part) bool {
-	for p = p.parent; p != nil; p = p.parent {
-		if p.media == "multipart/alternative" && !m.template {
-			return true
-		}
-	}
-	return false
+	return p.inside("multipart/alternative") && !m.template
 }
 
 // pair returns the plain text and the HTML of a mail that says the same in both.
@@ -120,7 +113,7 @@ func (m *letter) octets8(is func(*part) bool) []Place {
 		if p.text == nil || !is(p) {
 			continue
 		}
-		at := strings.IndexFunc(string(p.text[:min(len(p.text), maxVisible)]), func(r rune) bool { return r >= 0x80 })
+		at := bytes.IndexFunc(p.text[:min(len(p.text), maxVisible)], func(r rune) bool { return r >= 0x80 })
 		at = max(at, 0)
 		_, n := utf8.DecodeRune(p.text[at:])
 		return m.inText(p, segment{at, at + n})

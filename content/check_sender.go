@@ -13,7 +13,7 @@ var senderChecks = []check{
 		case m.from.field == nil && !m.template:
 			return m.absent("From")
 		case m.from.field != nil && m.from.domain == "":
-			return m.inField(m.from.field, m.from.s, 0, len(m.from.s))
+			return m.whole(m.from.field)
 		}
 		return nil
 	}},
@@ -52,7 +52,7 @@ var senderChecks = []check{
 	}},
 	{"content.reply-to-free-mail", finding.Warning, "Answers go to an address at a free mail provider that is not the sender's.", "Let answers go to an address in your own domain.", "", func(m *letter) []Place {
 		if m.replyTo.domain != "" && m.replyTo.domain != m.from.domain && domainLists()["free-mail"][m.replyTo.domain] {
-			return m.inField(m.replyTo.field, m.replyTo.s, 0, len(m.replyTo.s))
+			return m.whole(m.replyTo.field)
 		}
 		return nil
 	}},
@@ -82,8 +82,7 @@ var senderChecks = []check{
 			}
 		}
 		if n >= 8 {
-			s := decodeWords(first.unfolded())
-			return m.inField(first, s, 0, len(s))
+			return m.whole(first)
 		}
 		return nil
 	}},

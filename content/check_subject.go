@@ -15,13 +15,13 @@ const gmailGuide = "https://support.google.com/mail/answer/81126"
 var subjectChecks = []check{
 	{"content.subject-capitals", finding.Warning, "The subject is in capitals.", "Write the subject as a sentence, with capitals where grammar asks for them.", "", func(m *letter) []Place {
 		if upper, all := capitals(m.subject.s); all >= 8 && upper*10 >= all*9 {
-			return m.inSubject()
+			return m.whole(m.subject.field)
 		}
 		return nil
 	}},
 	{"content.subject-mostly-capitals", finding.Notice, "Most letters of the subject are capitals.", "Write the subject as a sentence, with capitals where grammar asks for them.", "", func(m *letter) []Place {
 		if upper, all := capitals(m.subject.s); all >= 8 && upper*10 < all*9 && upper*2 > all {
-			return m.inSubject()
+			return m.whole(m.subject.field)
 		}
 		return nil
 	}},
@@ -41,13 +41,13 @@ var subjectChecks = []check{
 	}},
 	{"content.subject-blank", finding.Warning, "The subject is empty.", "Write a subject that says what the mail is about.", "RFC 5322, section 3.6.5", func(m *letter) []Place {
 		if m.subject.field != nil && strings.TrimSpace(m.subject.s) == "" {
-			return m.inSubject()
+			return m.whole(m.subject.field)
 		}
 		return nil
 	}},
 	{"content.subject-short", finding.Notice, "The subject is shorter than six characters.", "Write a subject that says what the mail is about.", "", func(m *letter) []Place {
 		if n := utf8.RuneCountInString(strings.TrimSpace(m.subject.s)); n > 0 && n <= 5 {
-			return m.inSubject()
+			return m.whole(m.subject.field)
 		}
 		return nil
 	}},
@@ -76,13 +76,13 @@ var subjectChecks = []check{
 	}},
 	{"content.subject-raw-8bit", finding.Warning, "The subject has octets beyond ASCII that are not encoded.", "Encode the subject as RFC 2047 says; mail libraries do it when they are given text, not octets.", "RFC 5322, section 2.2; RFC 2047", func(m *letter) []Place {
 		if f := m.subject.field; f != nil && !isASCII(f.value) && m.root.field("content-type") != nil && !m.template {
-			return m.inSubject()
+			return m.whole(m.subject.field)
 		}
 		return nil
 	}},
 	{"content.subject-needless-encoding", finding.Notice, "The subject is encoded though it is ASCII.", "Leave the subject as it is when it is ASCII.", "", func(m *letter) []Place {
 		if f := m.subject.field; f != nil && bytes.Contains(f.value, []byte("=?")) && isASCII([]byte(m.subject.s)) && !strings.Contains(m.subject.s, "=?") && !m.template {
-			return m.inSubject()
+			return m.whole(m.subject.field)
 		}
 		return nil
 	}},

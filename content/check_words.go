@@ -77,31 +77,43 @@ var phraseChecks = []check{
 }
 
 func family(name string, s finding.Severity, text, advice string) check {
-	return check{"content.phrases-" + name, s, text, advice, "", func(m *letter) []Place { return m.phrases()[name] }}
+	return check{"content.phrases-" + name, s, text, advice, "", func(m *letter) []Place {
+		if found := m.phrases()[name]; found != nil {
+			return found.places
+		}
+		return nil
+	}}
 }
 
-// phrases are the places of the phrases that were found, by family, each phrase once.
-func (m *letter) phrases() map[string][]Place {
+// phrasesFound are the phrases of one family that the texts hold, each once.
+type phrasesFound struct {
+	places    []Place
+	languages map[string]bool
+}
+
+// phrases are the phrases that were found, by family.
+func (m *letter) phrases() map[string]*phrasesFound {
 	if m.families != nil {
 		return m.families
 	}
-	m.families = map[string][]Place{}
+	m.families = map[string]*phrasesFound{}
 	seen := map[*phrase]bool{}
 	for _, p := range m.parts {
 		if p.words == nil {
 			continue
 		}
 		for _, f := range p.words.phrases {
-			if !seen[f.phrase] {
-				seen[f.phrase] = true
-				list := m.families[f.phrase.family]
-				if len(list) < maxPlaces {
-					list = append(list, m.inSeen(p, f.at)...)
-				} else {
-					list = append(list, Place{}) // counted, not told
-				}
-				m.families[f.phrase.family] = list
+			if seen[f.phrase] {
+				continue
 			}
+			seen[f.phrase] = true
+			found := m.families[f.phrase.family]
+			if found == nil {
+				found = &phrasesFound{languages: map[string]bool{}}
+				m.families[f.phrase.family] = found
+			}
+			found.languages[f.phrase.language] = true
+			found.places = tell(found.places, func() Place { return p.seenPlace(f.at) })
 		}
 	}
 	return m.families

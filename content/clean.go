@@ -53,23 +53,24 @@ func Clean(r io.Reader, o *Options) (*Cleaned, error) {
 	if len(raw) > maxMessage {
 		return nil, ErrTooLarge
 	}
-	before := AnalyzeBytes(raw, o)
-	same := &Cleaned{Message: raw, Before: before, After: before}
+	if o == nil {
+		o = &Options{}
+	}
+	m := readTexts(raw, *o)
+	before := m.report()
 	out := &Cleaned{Message: raw, Before: before}
-	for round := 0; ; round++ {
-		next, changes := cleanOnce(out.Message)
-		if round == maxRounds {
-			return same, nil
-		}
+	for range maxRounds {
+		next, changes := m.clean()
 		if bytes.Equal(next, out.Message) {
+			if out.After = m.report(); out.After.Score <= before.Score {
+				return out, nil
+			}
 			break
 		}
 		out.Message, out.Changes = next, merge(out.Changes, changes)
+		m = readTexts(next, *o)
 	}
-	if out.After = AnalyzeBytes(out.Message, o); out.After.Score > before.Score {
-		return same, nil
-	}
-	return out, nil
+	return &Cleaned{Message: raw, Before: before, After: before}, nil
 }
 
 func merge(list, more []Change) []Change {
@@ -94,19 +95,13 @@ type cleaner struct {
 	eol     string
 }
 
-func cleanOnce(raw []byte) ([]byte, []Change) {
-	m := readMessage(raw, Options{})
-	for _, p := range m.parts {
-		if p.isText() && len(p.children) == 0 {
-			p.decode(m.raw)
-		}
-	}
-	m.survey()
+// clean makes every repair once.
+func (m *letter) clean() ([]byte, []Change) {
 	c := &cleaner{letter: m, eol: "\n"}
-	if i := bytes.IndexByte(raw, '\n'); i > 0 && raw[i-1] == '\r' {
+	if i := bytes.IndexByte(m.raw, '\n'); i > 0 && m.raw[i-1] == '\r' {
 		c.eol = "\r\n"
 	}
-	c.out.Write(raw[:m.root.headerAt])
+	c.out.Write(m.raw[:m.root.headerAt])
 	c.part(m.root)
 	return c.out.Bytes(), c.changes
 }
@@ -131,18 +126,8 @@ func (c *cleaner) endsPart(p *part, body []byte) bool {
 	return false
 }
 
-// sealed reports whether p lies in what a signature or encryption covers.
-func sealed(p *part) bool {
-	for ; p != nil; p = p.parent {
-		if p.media == "multipart/signed" || p.media == "multipart/encrypted" {
-			return true
-		}
-	}
-	return false
-}
-
 func (c *cleaner) part(p *part) {
-	if p.text == nil || p.cut || p.damaged != nil || sealed(p) {
+	if p.text == nil || p.cut || p.damaged != nil || p.inside("multipart/signed", "multipart/encrypted") {
 		c.header(p)
 		at := p.start
 		for _, child := range p.children {
@@ -178,9 +163,10 @@ func (c *cleaner) part(p *part) {
 		c.change(p, 1, "wrote the text in UTF-8, and declared it")
 	}
 	if p.media == "text/html" && len(c.texts("text/plain")) == 0 && p == c.texts("text/html")[0] && p.words.count > 0 {
-		if body, _ := c.encode(text); !c.endsPart(p, body) && !c.endsPart(p, p.page.plain()) {
+		plain := p.page.plain()
+		if body, _ := c.encode(text); !c.endsPart(p, body) && !c.endsPart(p, plain) {
 			c.change(p, 1, "added the same in plain text")
-			c.alternative(p, text)
+			c.alternative(p, plain, text)
 			return
 		}
 	}
@@ -195,7 +181,8 @@ func (c *cleaner) part(p *part) {
 		c.out.Write(c.raw[p.start:p.end])
 		return
 	}
-	c.headerWith(p, p.media, encoding, isASCII(text))
+	c.otherFields(p)
+	c.bodyFields(p, p.media, encoding, isASCII(text))
 	c.out.Write(body)
 	if p.end > p.start && c.raw[p.end-1] == '\n' && !bytes.HasSuffix(body, []byte("\n")) {
 		c.out.WriteString(c.eol)
@@ -243,11 +230,10 @@ func encodeField(f *field) (string, bool) {
 	return "", false
 }
 
-// headerWith copies the fields of p, and says anew how its body is written.
-func (c *cleaner) headerWith(p *part, media, encoding string, ascii bool) {
+// otherFields copies the fields of p that do not say how its body is written.
+func (c *cleaner) otherFields(p *part) {
 	for i := range p.fields {
-		f := &p.fields[i]
-		switch {
+		switch f := &p.fields[i]; {
 		case f.name == "content-type" || f.name == "content-transfer-encoding":
 		case f.name == "mime-version" && p == c.root:
 		default:
@@ -257,7 +243,6 @@ func (c *cleaner) headerWith(p *part, media, encoding string, ascii bool) {
 	if p == c.root {
 		c.out.WriteString("MIME-Version: 1.0" + c.eol)
 	}
-	c.out.WriteString("Content-Type: " + typeOf(p, media, ascii) + c.eol + "Content-Transfer-Encoding: " + encoding + c.eol + c.eol)
 }
 
 func (c *cleaner) field(p *part, f *field) {
@@ -271,6 +256,11 @@ func (c *cleaner) field(p *part, f *field) {
 	if !bytes.HasSuffix(c.raw[f.start:f.end], []byte("\n")) {
 		c.out.WriteString(c.eol)
 	}
+}
+
+// bodyFields says how a body is written, and ends the header.
+func (c *cleaner) bodyFields(p *part, media, encoding string, ascii bool) {
+	c.out.WriteString("Content-Type: " + typeOf(p, media, ascii) + c.eol + "Content-Transfer-Encoding: " + encoding + c.eol + c.eol)
 }
 
 // typeOf is the Content-Type of a text, with the parameters that p had.
@@ -321,25 +311,16 @@ func (c *cleaner) encode(text []byte) (body []byte, encoding string) {
 }
 
 // alternative writes an HTML part as a choice between its text and itself.
-func (c *cleaner) alternative(p *part, html []byte) {
-	plain := p.page.plain()
+func (c *cleaner) alternative(p *part, plain, html []byte) {
 	hash := fnv.New64a()
 	hash.Write(html)
 	boundary := fmt.Sprintf("=_alternative_%016x", hash.Sum64())
-	for i := range p.fields {
-		f := &p.fields[i]
-		if f.name == "content-type" || f.name == "content-transfer-encoding" || f.name == "mime-version" && p == c.root {
-			continue
-		}
-		c.field(p, f)
-	}
-	if p == c.root {
-		c.out.WriteString("MIME-Version: 1.0" + c.eol)
-	}
+	c.otherFields(p)
 	fmt.Fprintf(&c.out, "Content-Type: multipart/alternative; boundary=\"%s\"%s%s", boundary, c.eol, c.eol)
 	write := func(media string, text []byte, params *part) {
 		body, encoding := c.encode(text)
-		fmt.Fprintf(&c.out, "--%s%sContent-Type: %s%sContent-Transfer-Encoding: %s%s%s", boundary, c.eol, typeOf(params, media, isASCII(text)), c.eol, encoding, c.eol, c.eol)
+		c.out.WriteString("--" + boundary + c.eol)
+		c.bodyFields(params, media, encoding, isASCII(text))
 		c.out.Write(body)
 		c.out.WriteString(c.eol)
 	}

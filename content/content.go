@@ -175,13 +175,19 @@ func AnalyzeBytes(raw []byte, o *Options) *Report {
 	if o == nil {
 		o = &Options{}
 	}
-	m := readMessage(raw, *o)
+	return readTexts(raw, *o).report()
+}
+
+// readTexts reads a message, and all that the checks and the repairs ask of its texts.
+func readTexts(raw []byte, o Options) *letter {
+	m := readMessage(raw, o)
 	for _, p := range m.parts {
-		if p.isText() && len(p.children) == 0 {
+		if p.isText() {
 			p.decode(m.raw)
 		}
 	}
-	return m.report()
+	m.survey()
+	return m
 }
 
 // AnalyzeParts reports on a template: the fields that its author sets, its text and its
@@ -223,6 +229,7 @@ func AnalyzeParts(h netmail.Header, text, html string, o *Options) *Report {
 	if len(m.root.children) > 0 {
 		m.root.media = "multipart/alternative"
 	}
+	m.survey()
 	return m.report()
 }
 
@@ -239,31 +246,20 @@ func (m *letter) survey() {
 			continue
 		case p.media == "text/html":
 			p.page = readPage(p)
-			p.words = readWords(p.page.visible, false, t, m.compared(p))
+			p.words = readWords(p.page.visible, false, t, p.inside("multipart/alternative"))
 			for i := range p.page.links {
 				l := &p.page.links[i]
 				l.url = parseTarget(l.href)
 			}
-			m.links = append(m.links, p.page.links[:min(len(p.page.links), maxLinks)]...)
-			m.images = append(m.images, p.page.images...)
+			m.links = append(m.links, p.page.links...)
 		default:
-			p.words = readWords(p.text, true, t, m.compared(p))
+			p.words = readWords(p.text, true, t, p.inside("multipart/alternative"))
 			for _, l := range textLinks(p, p.text[:min(len(p.text), maxVisible)]) {
 				l.url = parseTarget(l.href)
 				m.links = append(m.links, l)
 			}
 		}
 	}
-}
-
-// compared reports whether p is one of the forms of a text, which are compared.
-func (m *letter) compared(p *part) bool {
-	for p = p.parent; p != nil; p = p.parent {
-		if p.media == "multipart/alternative" {
-			return true
-		}
-	}
-	return false
 }
 
 // looksBulk reports whether fields of the mail say that it goes to many. RFC 2369, RFC
@@ -289,8 +285,8 @@ func (m *letter) texts(media string) []*part {
 	return list
 }
 
+// report runs the checks over a letter that was surveyed.
 func (m *letter) report() *Report {
-	m.survey()
 	w := m.opts.Weights
 	if w == nil {
 		w = DefaultWeights()
@@ -337,37 +333,24 @@ func (m *letter) markLanguages(list []Finding) {
 		if !ok {
 			continue
 		}
-		english, others := false, []string{}
-		for _, p := range m.parts {
-			if p.words == nil {
-				continue
-			}
-			for _, found := range p.words.phrases {
-				switch l := found.phrase.language; {
-				case found.phrase.family != name:
-				case l == "en":
-					english = true
-				case !slices.Contains(others, l):
-					others = append(others, l)
-				}
-			}
-		}
+		languages := m.phrases()[name].languages
+		others := slices.DeleteFunc(slices.Sorted(maps.Keys(languages)), func(l string) bool { return l == "en" })
 		if len(others) == 0 {
 			continue
 		}
-		slices.Sort(others)
 		f.Basis.Note = strings.TrimSpace(f.Basis.Note + " The phrases in " + strings.Join(others, ", ") + " are not fitted.")
-		if !english && f.Weight > 0 {
+		if !languages["en"] && f.Weight > 0 {
 			f.Basis.How = "judgement"
 		}
 	}
 }
 
 func (m *letter) stats() Stats {
-	s := Stats{Bytes: len(m.raw), Parts: len(m.parts), Links: len(m.links), Images: len(m.images)}
+	s := Stats{Bytes: len(m.raw), Parts: len(m.parts), Links: len(m.links)}
 	for _, p := range m.parts {
 		if p.page != nil {
 			s.HTML += len(p.text)
+			s.Images += len(p.page.images)
 		}
 		if p.words != nil {
 			s.Words = max(s.Words, p.words.count)

@@ -6,11 +6,7 @@ import (
 	"strings"
 
 	"golang.org/x/net/html"
-	"golang.org/x/net/html/atom"
 )
-
-// maxOpen bounds the open elements that are kept: as many as a browser's own limit.
-const maxOpen = 512
 
 // A page is what one pass over an HTML part saw. Offsets are into the part's text.
 type page struct {
@@ -63,10 +59,7 @@ type link struct {
 
 // An image is one <img>.
 type image struct {
-	part       *part
 	at         segment
-	src        string
-	alt        string
 	hasAlt     bool
 	tiny       bool // a pixel that counts readers
 	insideLink bool
@@ -79,29 +72,10 @@ const (
 	tagIframe
 	tagObject
 	tagTable
-	tagStyle
 	tagCount
 )
 
-var counted = map[string]int{"form": tagForm, "script": tagScript, "iframe": tagIframe, "object": tagObject, "embed": tagObject, "applet": tagObject, "table": tagTable, "style": tagStyle}
-
-// The kinds of elements, as far as they matter to the balance of tags.
-const (
-	void     = 1 << iota // has no end tag
-	optional             // may be left open
-	block                // begins a line
-	silent               // its text is not shown
-)
-
-// elements follows HTML, sections 13.1.2 and 15.3 (https://html.spec.whatwg.org/).
-var elements = map[string]int{
-	"area": void, "base": void, "br": void | block, "col": void, "embed": void, "hr": void | block, "img": void, "input": void, "link": void, "meta": void,
-	"param": void, "source": void, "track": void, "wbr": void, "bgsound": void, "basefont": void, "frame": void, "keygen": void, "spacer": void, "isindex": void,
-	"p": optional | block, "li": optional | block, "td": optional | block, "th": optional | block, "tr": optional | block, "tbody": optional, "thead": optional, "tfoot": optional,
-	"option": optional | block, "optgroup": optional, "dt": optional | block, "dd": optional | block, "colgroup": optional, "html": optional, "head": optional, "body": optional | block, "rt": optional, "rp": optional,
-	"div": block, "table": block, "h1": block, "h2": block, "h3": block, "h4": block, "h5": block, "h6": block, "ul": block, "ol": block, "blockquote": block, "center": block, "pre": block, "form": block, "section": block, "article": block, "header": block, "footer": block, "address": block,
-	"script": silent, "style": silent, "title": silent, "noscript": 0, "template": silent, "textarea": 0, "noframes": silent, "noembed": silent, "xmp": 0, "iframe": silent,
-}
+var counted = map[string]int{"form": tagForm, "script": tagScript, "iframe": tagIframe, "object": tagObject, "embed": tagObject, "applet": tagObject, "table": tagTable}
 
 // A style is what is known of how text is shown; it is inherited.
 type style struct {
@@ -115,20 +89,11 @@ type rgb struct {
 	set     bool
 }
 
-// An open element.
-type open struct {
-	name  string
-	kind  int
-	at    segment
-	style style
-}
-
 // A reader of one page.
 type htmlReader struct {
 	*page
+	openElements
 	part    *part
-	stack   []open
-	dropped int // open elements beyond maxOpen
 	pos     int
 	line    bool // a line was begun
 	space   bool
@@ -160,7 +125,7 @@ func readPage(p *part) *page {
 		case html.DoctypeToken:
 			r.doctype = true
 		case html.CommentToken:
-			if s := r.src[at.start:at.end]; bytes.HasPrefix(s, []byte("</")) && len(s) > 3 {
+			if isEndTag(r.src[at.start:at.end]) {
 				note(&r.stray, at)
 			}
 		}
@@ -171,14 +136,6 @@ func readPage(p *part) *page {
 		}
 	}
 	return r.page
-}
-
-// nameOf is the name of an element, without a copy where HTML knows it.
-func nameOf(raw []byte) string {
-	if a := atom.Lookup(raw); a != 0 {
-		return a.String()
-	}
-	return string(raw)
 }
 
 func (r *htmlReader) style() style {
@@ -291,8 +248,8 @@ func reference(s []byte) int {
 
 // attributes are those of a tag that matter.
 type attributes struct {
-	href, src, style, color, bgcolor, size, alt, rel, equiv, width, height, name string
-	hasAlt, hidden, background                                                   bool
+	href, src, style, color, bgcolor, size, rel, equiv, width, height, name string
+	hasAlt, hidden, background                                              bool
 }
 
 // maxAttributes bounds the attributes of one tag that are looked at.
@@ -316,7 +273,7 @@ func (r *htmlReader) attributes(z *html.Tokenizer, at segment) attributes {
 		case "size":
 			a.size = string(val)
 		case "alt":
-			a.alt, a.hasAlt = string(val), true
+			a.hasAlt = true
 		case "rel":
 			a.rel = string(val)
 		case "http-equiv":
@@ -332,7 +289,7 @@ func (r *htmlReader) attributes(z *html.Tokenizer, at segment) attributes {
 		case "background":
 			a.background = true
 		default:
-			if len(key) > 4 && key[0] == 'o' && key[1] == 'n' && key[2] >= 'a' && key[2] <= 'z' {
+			if isHandler(string(key)) {
 				note(&r.handlers, at)
 			}
 		}
@@ -390,33 +347,8 @@ func (r *htmlReader) start(z *html.Tokenizer, at segment, selfClosing bool) {
 	if (hasPrefixFold(a.src, "data:") || hasPrefixFold(a.href, "data:")) && r.dataURI == nil {
 		r.dataURI = &at
 	}
-	switch {
-	case kind&void != 0:
-	case selfClosing && strings.Contains(name, ":"): // <o:p/> of a word processor
-	case len(r.stack) >= maxOpen:
-		r.dropped++
-		if r.deep == nil {
-			r.deep = &at
-		}
-	default:
-		if kind&optional != 0 {
-			r.implyEnd(name)
-		}
-		r.stack = append(r.stack, open{name, kind, at, s})
-	}
-}
-
-// implyEnd ends an open element of the same name that the new one cannot lie in:
-// <li>one<li>two.
-func (r *htmlReader) implyEnd(name string) {
-	for i := len(r.stack) - 1; i >= 0; i-- {
-		if r.stack[i].name == name {
-			r.stack = r.stack[:i]
-			return
-		}
-		if r.stack[i].kind&optional == 0 {
-			return
-		}
+	if !r.push(element{name: name, kind: kind, at: at, style: s}, selfClosing) && r.deep == nil {
+		r.deep = &at
 	}
 }
 
@@ -432,30 +364,23 @@ func (r *htmlReader) end(raw []byte, at segment) {
 		l.seenEnd = len(r.visible)
 		r.link = -1
 	}
-	for i := len(r.stack) - 1; i >= 0; i-- {
-		if r.stack[i].name != name {
-			continue
+	i := r.find(name)
+	if i < 0 {
+		if !r.harmless(name) {
+			note(&r.stray, at)
 		}
-		for _, e := range r.stack[i+1:] {
-			switch {
-			case e.kind&optional != 0:
-			case name == "body" || name == "html":
-				note(&r.unclosed, e.at)
-			default:
-				note(&r.misnested, e.at)
-			}
-		}
-		r.stack = r.stack[:i]
 		return
 	}
-	switch {
-	case name == "p", name == "br", kind&optional != 0 && kind&block == 0, kind&void != 0 && name != "img":
-	case strings.Contains(name, ":"):
-	case r.dropped > 0:
-		r.dropped--
-	default:
-		note(&r.stray, at)
+	for _, e := range r.stack[i+1:] {
+		switch {
+		case e.kind&optional != 0:
+		case name == "body" || name == "html":
+			note(&r.unclosed, e.at)
+		default:
+			note(&r.misnested, e.at)
+		}
 	}
+	r.stack = r.stack[:i]
 }
 
 func (r *htmlReader) image(a attributes, at segment) {
@@ -466,7 +391,7 @@ func (r *htmlReader) image(a attributes, at segment) {
 		return
 	}
 	hidden := r.style().with("img", a).hidden
-	r.images = append(r.images, image{part: r.part, at: at, src: a.src, alt: strings.TrimSpace(a.alt), hasAlt: a.hasAlt, tiny: tiny || hidden, insideLink: r.link >= 0})
+	r.images = append(r.images, image{at: at, hasAlt: a.hasAlt, tiny: tiny || hidden, insideLink: r.link >= 0})
 }
 
 func hasPrefixFold(s, prefix string) bool {

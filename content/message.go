@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"mime"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -60,14 +61,13 @@ type part struct {
 	ascii    bool // text is ASCII alone
 }
 
-// A message is a mail as far as it could be read, and what is wrong with its form.
+// A letter is a mail as far as it could be read, and what is wrong with its form.
 type letter struct {
 	raw      []byte
 	root     *part
 	parts    []*part // all, in order
 	template bool    // not a message yet: what a program adds when it sends is not missing
 	opts     Options
-	over     bool // longer than maxMessage
 	unread   string
 	noEnd    *part // a multipart without its last boundary
 	noStart  *part // a multipart without any part
@@ -76,11 +76,10 @@ type letter struct {
 	from     addr
 	replyTo  addr
 	subject  text
-	title    *words             // of the subject
-	families map[string][]Place // phrases that were found
+	title    *words                   // of the subject
+	families map[string]*phrasesFound // of the texts
 	bulk     bool
 	links    []link
-	images   []image
 }
 
 // A text is a header field decoded, with the field that it was read from.
@@ -92,7 +91,7 @@ type text struct {
 func readMessage(raw []byte, o Options) *letter {
 	m := &letter{raw: raw, opts: o, badLine: -1}
 	if len(raw) > maxMessage {
-		m.raw, m.over = raw[:maxMessage], true
+		m.raw = raw[:maxMessage]
 		m.unread = "what lies beyond 32 MiB"
 	}
 	m.root = &part{id: "1"}
@@ -326,6 +325,16 @@ var lineBreaks = strings.NewReplacer("\r\n", "", "\n", "", "\r", "")
 // isText reports whether p is a text that a reader sees with the mail.
 func (p *part) isText() bool {
 	return !p.attachment && (p.media == "text/plain" || p.media == "text/html")
+}
+
+// inside reports whether p lies in a multipart of one of the types.
+func (p *part) inside(types ...string) bool {
+	for p = p.parent; p != nil; p = p.parent {
+		if slices.Contains(types, p.media) {
+			return true
+		}
+	}
+	return false
 }
 
 // decode removes the transfer encoding of a text part and its charset. What was read

@@ -8,9 +8,6 @@ import (
 	"unicode/utf8"
 )
 
-// whole is the place of a fault that is the mail's as a whole.
-func (m *letter) whole() []Place { return []Place{{Part: "header", Line: 1, Column: 1}} }
-
 // absent is the place where a field should be.
 func (m *letter) absent(name string) []Place {
 	return []Place{{Part: "header", Field: name, Line: 1, Column: 1}}
@@ -30,41 +27,51 @@ func (m *letter) inField(f *field, s string, start, end int) []Place {
 	return []Place{p}
 }
 
-// inSubject marks the whole subject.
-func (m *letter) inSubject() []Place {
-	return m.inField(m.subject.field, m.subject.s, 0, len(m.subject.s))
+// whole is the place of a field as a whole, decoded.
+func (m *letter) whole(f *field) []Place {
+	if f == nil {
+		return nil
+	}
+	s := decodeWords(f.unfolded())
+	return m.inField(f, s, 0, len(s))
+}
+
+// tell adds a place to those of a finding. Beyond the first few they are counted, and not
+// told.
+func tell(list []Place, at func() Place) []Place {
+	if len(list) >= maxPlaces {
+		return append(list, Place{})
+	}
+	return append(list, at())
 }
 
 // inText are places in the text of a part, by offsets into it.
 func (m *letter) inText(p *part, list ...segment) []Place {
-	places := make([]Place, 0, len(list))
-	for i, at := range list {
-		if i >= maxPlaces {
-			places = append(places, Place{}) // counted, not told
-			continue
-		}
-		places = append(places, p.place(p.text, at))
+	var places []Place
+	for _, at := range list {
+		places = tell(places, func() Place { return p.place(at) })
 	}
 	return places
 }
 
-// inSeen are places in what a reader sees of a part, told by offsets into that.
+// inSeen are places in what a reader sees of a part, by offsets into that.
 func (m *letter) inSeen(p *part, list ...segment) []Place {
-	if p.page == nil {
-		return m.inText(p, list...)
-	}
-	places := make([]Place, 0, len(list))
-	for i, at := range list {
-		if i >= maxPlaces {
-			places = append(places, Place{})
-			continue
-		}
-		src := p.page.source(at.start)
-		where := p.place(p.text, segment{src, src})
-		where.Excerpt, where.Start, where.End = excerpt(p.page.visible, at.start, at.end)
-		places = append(places, where)
+	var places []Place
+	for _, at := range list {
+		places = tell(places, func() Place { return p.seenPlace(at) })
 	}
 	return places
+}
+
+// seenPlace is a place in what a reader sees of p.
+func (p *part) seenPlace(at segment) Place {
+	if p.page == nil {
+		return p.place(at)
+	}
+	src := p.page.source(at.start)
+	where := p.place(segment{src, src})
+	where.Excerpt, where.Start, where.End = excerpt(p.page.visible, at.start, at.end)
+	return where
 }
 
 // source returns the offset in the HTML of an offset in the visible text.
@@ -90,7 +97,9 @@ func (p *part) label() string {
 	return p.id + " " + p.media
 }
 
-func (p *part) place(src []byte, at segment) Place {
+// place is a place in the text of p.
+func (p *part) place(at segment) Place {
+	src := p.text
 	if p.lines == nil {
 		p.lines = []int32{0}
 		for i := 0; ; {

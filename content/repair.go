@@ -28,7 +28,7 @@ const maxReopen = 8
 // reads tags as readPage does, so that what it returns is without the faults that
 // readPage finds; all else is copied. Without changes nothing is returned.
 func repairHTML(src []byte) ([]byte, []Change) {
-	r := &repairer{src: src, counts: map[string]int{}}
+	r := &repairer{counts: map[string]int{}}
 	z := html.NewTokenizer(bytes.NewReader(src))
 	pos := 0
 	for {
@@ -53,7 +53,7 @@ func repairHTML(src []byte) ([]byte, []Change) {
 			name, _ := z.TagName()
 			r.end(string(name), raw)
 		case html.CommentToken:
-			if bytes.HasPrefix(raw, []byte("</")) && len(raw) > 3 {
+			if isEndTag(raw) {
 				r.counts[didStray]++
 				continue
 			}
@@ -74,25 +74,16 @@ func repairHTML(src []byte) ([]byte, []Change) {
 }
 
 type repairer struct {
-	src     []byte
-	out     bytes.Buffer
-	stack   []openTag
-	dropped int
-	skip    string
-	body    bool
-	html    bool
-	counts  map[string]int
-}
-
-type openTag struct {
-	name string
-	kind int
-	raw  []byte
+	openElements
+	out    bytes.Buffer
+	skip   string
+	body   bool
+	html   bool
+	counts map[string]int
 }
 
 func (r *repairer) start(t html.Token, raw []byte) {
 	name := t.Data
-	kind := elements[name]
 	switch name {
 	case "script", "iframe", "object", "applet":
 		r.counts[didActive]++
@@ -128,7 +119,7 @@ func (r *repairer) start(t html.Token, raw []byte) {
 	}
 	keep := t.Attr[:0:0]
 	for _, a := range t.Attr {
-		if len(a.Key) > 4 && a.Key[0] == 'o' && a.Key[1] == 'n' && a.Key[2] >= 'a' && a.Key[2] <= 'z' {
+		if isHandler(a.Key) {
 			r.counts[didHandler]++
 			continue
 		}
@@ -138,33 +129,11 @@ func (r *repairer) start(t html.Token, raw []byte) {
 		t.Attr = keep
 		raw = []byte(t.String())
 	}
-	switch {
-	case kind&void != 0, t.Type == html.SelfClosingTagToken && strings.Contains(name, ":"):
-	case len(r.stack) >= maxOpen:
-		r.dropped++
-	default:
-		if kind&optional != 0 {
-			r.implyEnd(name)
-		}
-		r.stack = append(r.stack, openTag{name, kind, raw})
-	}
+	r.push(element{name: name, kind: elements[name], raw: raw}, t.Type == html.SelfClosingTagToken)
 	r.out.Write(raw)
 }
 
-func (r *repairer) implyEnd(name string) {
-	for i := len(r.stack) - 1; i >= 0; i-- {
-		if r.stack[i].name == name {
-			r.stack = r.stack[:i]
-			return
-		}
-		if r.stack[i].kind&optional == 0 {
-			return
-		}
-	}
-}
-
 func (r *repairer) end(name string, raw []byte) {
-	kind := elements[name]
 	switch name {
 	case "script", "iframe", "object", "applet", "embed":
 		r.counts[didActive]++
@@ -173,33 +142,27 @@ func (r *repairer) end(name string, raw []byte) {
 		r.counts[didForm]++
 		return
 	}
-	for i := len(r.stack) - 1; i >= 0; i-- {
-		if r.stack[i].name != name {
-			continue
-		}
-		var again []openTag
-		for _, e := range r.stack[i+1:] {
-			if formatting[e.name] && formatting[name] && len(again) < maxReopen {
-				again = append(again, e)
-			}
-		}
-		r.closeTo(i + 1)
-		r.out.Write(raw)
-		r.stack = r.stack[:i]
-		for _, e := range again {
-			r.out.Write(e.raw)
-			r.stack = append(r.stack, e)
+	i := r.find(name)
+	if i < 0 {
+		if r.harmless(name) {
+			r.out.Write(raw)
+		} else {
+			r.counts[didStray]++
 		}
 		return
 	}
-	switch {
-	case name == "p", name == "br", kind&optional != 0 && kind&block == 0, kind&void != 0 && name != "img", strings.Contains(name, ":"):
-		r.out.Write(raw)
-	case r.dropped > 0:
-		r.dropped--
-		r.out.Write(raw)
-	default:
-		r.counts[didStray]++
+	var again []element
+	for _, e := range r.stack[i+1:] {
+		if formatting[e.name] && formatting[name] && len(again) < maxReopen {
+			again = append(again, e)
+		}
+	}
+	r.closeTo(i + 1)
+	r.out.Write(raw)
+	r.stack = r.stack[:i]
+	for _, e := range again {
+		r.out.Write(e.raw)
+		r.stack = append(r.stack, e)
 	}
 }
 

@@ -40,7 +40,7 @@ type Diagnosis struct {
 	Listings       []dnsbl.Result  `json:"-"` // of the refused address
 	DomainListings []dnsbl.Result  `json:"-"` // of the sender's domains
 	Reverse        *iprev.Result   `json:"-"`
-	Content        *content.Report `json:"-"`
+	Content        *content.Report `json:"-"` // what a filter would dislike; nil where it did not matter or the mail is not at hand
 	Authentication *auth.Report    `json:"-"` // SPF, DKIM, DMARC and the sender's domain; nil where they did not matter
 	Destinations   []*Destination  `json:"-"`
 }

@@ -33,10 +33,9 @@
 // Depending on the refusal: block lists for the sending address and the sender's
 // domains (package dnsbl), reverse DNS and the HELO name (package auth/iprev),
 // SPF, DKIM and DMARC of the mail and its sender's domain (package auth), what a filter
-// would dislike in the mail (package content),
-// and the mail servers of the recipient's domain. Diagnosis.Checks says how each
-// ended, and why one was not made. Package bounce, which reads what came back,
-// works without any of this.
+// would dislike in the mail (package content), and the mail servers of the recipient's
+// domain. Diagnosis.Checks says how each ended, and why one was not made. Package
+// bounce, which reads what came back, works without any of this.
 //
 // # What leaves the machine
 //
@@ -44,7 +43,9 @@
 // the sender's domains below the zones of block lists, the lists' test entries,
 // the PTR record of the address and the addresses of the names involved, the MX
 // records of the recipient's domain, and the SPF, DKIM, DMARC and MX records of the
-// sender's domains with the names that they lead to. No URL is fetched, no mail is sent,
+// sender's domains with the names that they lead to; where the mail was refused for what
+// it says, or for no reason that is told, and is at hand, the first five domains of its
+// links below domain lists. No URL is fetched, no mail is sent,
 // nothing is logged or written. A recording ([resolve.Recorder], [resolve.Replay])
 // repeats a diagnosis offline.
 //

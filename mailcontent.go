@@ -54,7 +54,7 @@ func checkContent(_ context.Context, r *run) (finding.Outcome, string, []finding
 	return finding.Found, why, findings
 }
 
-// linkDomains are the domains that the mail leads to, but for the sender's own.
+// linkDomains are the first domains that the mail leads to.
 func (r *run) linkDomains() []string {
 	if aboutContent(r) != "" {
 		return nil

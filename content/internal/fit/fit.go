@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"iter"
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -46,7 +44,7 @@ func (t *table) fit(samples []sample) weights {
 		margin[i] = w.bias
 	}
 	for c, row := range t.rows {
-		w.w[c] = row.clamp(row.prior())
+		w.w[c] = row.clamp(row.published)
 		for _, i := range cols[c] {
 			margin[i] += w.w[c]
 		}
@@ -83,7 +81,7 @@ func (t *table) fit(samples []sample) weights {
 		move(every, w.bias, bias)
 		w.bias = bias
 		for c, row := range t.rows {
-			to := row.clamp(step(cols[c], w.w[c], row.prior(), t.penalty))
+			to := row.clamp(step(cols[c], w.w[c], row.published, t.penalty))
 			move(cols[c], w.w[c], to)
 			w.w[c] = to
 		}
@@ -183,8 +181,6 @@ func levels(samples []sample, scores []float64, of func(sample) bool) string {
 	}
 	return b.String()
 }
-
-func keys[V any](m map[string]V) iter.Seq[string] { return maps.Keys(m) }
 
 // worst names the mails that the weights get most wrong, with what decided.
 func (t *table) worst(out io.Writer, samples []sample, scores []float64, w weights, n int) {

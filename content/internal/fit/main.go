@@ -24,6 +24,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -82,23 +83,19 @@ func run(out io.Writer, table string, write bool, penalty float64, worst int, ma
 	}
 	slices.SortFunc(samples, func(a, b sample) int { return strings.Compare(a.file, b.file) })
 	fmt.Fprintf(out, "%d mails\n", len(samples))
-	var scores []float64
 	all := make([]float64, len(samples))
 	for fold := range folds {
 		var train, test []sample
-		var at []int
 		for i, s := range samples {
-			if i%folds == fold {
-				test, at = append(test, s), append(at, i)
-			} else {
+			if i%folds != fold {
 				train = append(train, s)
 			}
 		}
 		w := t.fit(train)
-		scores = scores[:0]
-		for k, s := range test {
-			all[at[k]] = w.sum(s)
-			scores = append(scores, all[at[k]])
+		var scores []float64
+		for i := fold; i < len(samples); i += folds {
+			all[i] = w.sum(samples[i])
+			test, scores = append(test, samples[i]), append(scores, all[i])
 		}
 		fmt.Fprintf(out, "fold %d: %s\n", fold+1, measure(test, scores))
 	}
@@ -118,7 +115,7 @@ func run(out io.Writer, table string, write bool, penalty float64, worst int, ma
 	for _, s := range samples {
 		groups[group(s)] = true
 	}
-	for _, g := range slices.Sorted(keys(groups)) {
+	for _, g := range slices.Sorted(maps.Keys(groups)) {
 		fmt.Fprintf(out, "  %-28s %s\n", g, levels(samples, all, func(s sample) bool { return group(s) == g }))
 	}
 	if worst > 0 {

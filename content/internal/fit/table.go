@@ -89,8 +89,6 @@ const (
 	raise = 0.3
 )
 
-func (r row) prior() float64 { return r.published }
-
 // clamp keeps a weight within what its row allows.
 func (r row) clamp(w float64) float64 {
 	switch {

@@ -139,7 +139,7 @@ func (c *cleaner) part(p *part) {
 		return
 	}
 	text := bytes.Clone(p.text)
-	changed := false
+	changed, told := false, len(c.changes)
 	if n := len(p.words.invisible); n > 0 {
 		text = visibleWords(text)
 		if changed = !bytes.Equal(text, p.text); changed {
@@ -177,6 +177,7 @@ func (c *cleaner) part(p *part) {
 	}
 	body, encoding := c.encode(text)
 	if c.endsPart(p, body) {
+		c.changes = c.changes[:told]
 		c.header(p)
 		c.out.Write(c.raw[p.start:p.end])
 		return

@@ -86,6 +86,11 @@ func TestCleanBoundary(t *testing.T) {
 	if c := cleaned(t, []byte(raw)); c.After.Stats.Words != c.Before.Stats.Words {
 		t.Errorf("%d words, and then %d:\n%s", c.Before.Stats.Words, c.After.Stats.Words, c.Message)
 	}
+	// A repair that is not made is not told, though another is.
+	c := cleaned(t, []byte("Subject: Schühe\r\n"+raw))
+	if len(c.Changes) != 1 || c.Changes[0].Part != "header" {
+		t.Errorf("told %+v", c.Changes)
+	}
 }
 
 // What is signed or encrypted is not touched.

@@ -270,6 +270,7 @@ func TestPlaces(t *testing.T) {
 		{"after a wide letter", body("Hällo act now"), "content.phrases-urgency", content.Place{Part: "1 text/plain", Line: 1, Column: 7}, "act now"},
 		{"HTML", page("\n  <div>x<b>y</b>"), "content.html-unclosed", content.Place{Part: "2 text/html", Line: 4, Column: 3}, "<div>"},
 		{"words of HTML", page("\n<p>Please <b>act</b>\n   &nbsp;now</p>"), "content.phrases-urgency", content.Place{Part: "2 text/html", Line: 4, Column: 14}, "act \u00a0now"},
+		{"the end of a text", header("List-Unsubscribe: <mailto:u@shop.example>"), "content.bulk-no-link", content.Place{Part: "1 text/plain", Line: 2, Column: 1}, ""},
 		{"quoted-printable", strings.Replace(body("=48ello=\r\n act=20now"), "utf-8\r\n", "utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n", 1), "content.phrases-urgency", content.Place{Part: "1 text/plain", Line: 1, Column: 7}, "act now"},
 	} {
 		f := find(analyze(t, tt.raw), tt.code)

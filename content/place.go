@@ -159,11 +159,11 @@ func excerpt(src []byte, start, end int) (s string, from, to int) {
 			to = b.Len()
 		}
 	}
+	if i == start { // the fault is at the end of its line
+		from = b.Len()
+	}
 	if i < end || to < from {
 		to = b.Len()
-	}
-	if i <= start && start >= i {
-		from = min(from, b.Len())
 	}
 	return b.String(), from, to
 }

@@ -44,7 +44,15 @@ type contentLine struct {
 	*content.Report
 	Changes []content.Change `json:"changes,omitempty"`
 	Diff    *content.Delta   `json:"diff,omitempty"`
-	Error   string           `json:"error,omitempty"`
+}
+
+// unreadLine stands for what could not be read: it has no score.
+type unreadLine struct {
+	File     string            `json:"file"`
+	Score    *float64          `json:"score"`
+	Verdict  string            `json:"verdict"`
+	Findings []content.Finding `json:"findings"`
+	Error    string            `json:"error"`
 }
 
 func (a *app) content(_ context.Context, c *cli.Command) error {
@@ -76,7 +84,7 @@ func (a *app) content(_ context.Context, c *cli.Command) error {
 		if m.err != nil {
 			a.complain(fmt.Errorf("%s: %w", m.name, m.err))
 			if c.Bool("json") {
-				return writeJSON(w, contentLine{File: m.name, Report: &content.Report{Findings: []content.Finding{}}, Error: m.err.Error()})
+				return writeJSON(w, unreadLine{File: m.name, Verdict: "unknown", Findings: []content.Finding{}, Error: m.err.Error()})
 			}
 			return nil
 		}

@@ -110,6 +110,9 @@ func TestContentInput(t *testing.T) {
 			t.Errorf("%v: status %d, %q", tt.args, status, errOut)
 		}
 	}
+	if status, out, _ := contentRun(t, "", "-json", filepath.Join(dir, "none")); status != exitNothing || !strings.Contains(out, `"score":null,"verdict":"unknown"`) {
+		t.Errorf("what cannot be read has a score: status %d, %s", status, out)
+	}
 	if status, out, errOut := contentRun(t, "", "-"); status != exitNothing || out != "" || errOut == "" {
 		t.Errorf("no mail: status %d %q %q", status, out, errOut)
 	}

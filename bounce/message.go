@@ -416,7 +416,7 @@ func readOriginal(p *part) *Original {
 			if o.ListFields == nil {
 				o.ListFields = map[string]string{}
 			}
-			if name := lower(string(h[i].name)); o.ListFields[name] == "" && len(o.ListFields) < maxListFields {
+			if name := strings.ToValidUTF8(lower(string(h[i].name)), "\uFFFD"); o.ListFields[name] == "" && len(o.ListFields) < maxListFields {
 				o.ListFields[name] = h[i].value(' ')
 			}
 		}

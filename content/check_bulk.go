@@ -1,6 +1,7 @@
 package content
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
@@ -54,7 +55,7 @@ var bulkChecks = []check{
 // listUnsubscribe is the field, if it holds an address.
 func (m *letter) listUnsubscribe() *field {
 	f := m.root.field("list-unsubscribe")
-	if f == nil || !strings.Contains(string(f.value), "<") || !strings.Contains(string(f.value), ":") {
+	if f == nil || bytes.IndexByte(f.value, '<') < 0 || bytes.IndexByte(f.value, ':') < 0 {
 		return nil
 	}
 	return f

@@ -58,13 +58,14 @@ var formChecks = []check{
 		return m.lacks("To")
 	}},
 	{"content.field-twice", finding.Critical, "A field that may stand once stands twice.", "Write the field once. Gmail refuses mail with several From fields.", "RFC 5322, section 3.6; " + gmailGuide, func(m *letter) []Place {
-		seen := map[string]bool{}
+		seen := 0
 		for i := range m.root.fields {
 			f := &m.root.fields[i]
-			if once[f.name] && seen[f.name] {
+			bit := 1 << once[f.name] &^ 1
+			if seen&bit != 0 {
 				return m.whole(f)
 			}
-			seen[f.name] = true
+			seen |= bit
 		}
 		return nil
 	}},
@@ -89,12 +90,12 @@ var formChecks = []check{
 		if m.template {
 			return nil
 		}
-		for i := 0; i < len(m.raw); {
-			next := nextLine(m.raw, i)
-			if next-i > 1000 {
+		for i := 0; len(m.raw)-i > 1000; {
+			n := bytes.LastIndexByte(m.raw[i:i+1000], '\n')
+			if n < 0 {
 				return m.inRaw(i)
 			}
-			i = next
+			i += n + 1
 		}
 		return nil
 	}},
@@ -130,7 +131,7 @@ var formChecks = []check{
 }
 
 var (
-	once    = map[string]bool{"from": true, "to": true, "cc": true, "bcc": true, "subject": true, "date": true, "message-id": true, "sender": true, "reply-to": true, "in-reply-to": true, "references": true}
+	once    = map[string]int{"from": 1, "to": 2, "cc": 3, "bcc": 4, "subject": 5, "date": 6, "message-id": 7, "sender": 8, "reply-to": 9, "in-reply-to": 10, "references": 11}
 	written = map[string]bool{"from": true, "to": true, "cc": true, "reply-to": true, "sender": true, "subject": true, "organization": true}
 )
 

@@ -87,7 +87,7 @@ func lettersIn(b []byte) int {
 			continue
 		}
 		for _, c := range w {
-			if class[c] == wordly && c < 0x80 {
+			if class[c] != other && c < 0x80 {
 				n++
 			}
 		}

@@ -64,7 +64,7 @@ func eachLink(is func(*letter, *link) bool) func(*letter) []Place {
 		for i := range m.links {
 			l := &m.links[i]
 			if is(m, l) {
-				all = tell(all, func() Place { return l.part.place(l.at) })
+				all = m.tell(all, func() Place { return l.part.place(l.at) })
 			}
 		}
 		return all

@@ -45,7 +45,7 @@ var senderChecks = []check{
 		return nil
 	}},
 	{"content.from-noreply", finding.Info, "The sender's address asks for no answer.", "Send from an address that somebody reads; answers count in the sender's favour.", "", func(m *letter) []Place {
-		if local := strings.ToLower(strings.NewReplacer("-", "", "_", "", ".", "").Replace(m.from.local)); strings.Contains(local, "noreply") || strings.Contains(local, "donotreply") {
+		if local := strings.ToLower(joined.Replace(m.from.local)); strings.Contains(local, "noreply") || strings.Contains(local, "donotreply") {
 			return m.inFrom(m.from.local)
 		}
 		return nil
@@ -98,6 +98,9 @@ var senderChecks = []check{
 		return nil
 	}},
 }
+
+// joined takes out what parts the words of a local part.
+var joined = strings.NewReplacer("-", "", "_", "", ".", "")
 
 var mailbox = regexp.MustCompile(`[\w.+-]+@([\w-]+(?:\.[\w-]+)+)`)
 

@@ -1,6 +1,8 @@
 package content
 
 import (
+	"slices"
+
 	"github.com/rebound-mail/rebound/finding"
 )
 
@@ -78,17 +80,20 @@ var phraseChecks = []check{
 
 func family(name string, s finding.Severity, text, advice string) check {
 	return check{"content.phrases-" + name, s, text, advice, "", func(m *letter) []Place {
-		if found := m.phrases()[name]; found != nil {
-			return found.places
+		found := m.phrases()[name]
+		if found == nil {
+			return nil
 		}
-		return nil
+		m.untold += found.count - len(found.places)
+		return found.places
 	}}
 }
 
 // phrasesFound are the phrases of one family that the texts hold, each once.
 type phrasesFound struct {
 	places    []Place
-	languages map[string]bool
+	count     int
+	languages []string
 }
 
 // phrases are the phrases that were found, by family.
@@ -97,7 +102,7 @@ func (m *letter) phrases() map[string]*phrasesFound {
 		return m.families
 	}
 	m.families = map[string]*phrasesFound{}
-	seen := map[*phrase]bool{}
+	var seen map[*phrase]bool
 	for _, p := range m.parts {
 		if p.words == nil {
 			continue
@@ -106,14 +111,21 @@ func (m *letter) phrases() map[string]*phrasesFound {
 			if seen[f.phrase] {
 				continue
 			}
+			if seen == nil {
+				seen = map[*phrase]bool{}
+			}
 			seen[f.phrase] = true
 			found := m.families[f.phrase.family]
 			if found == nil {
-				found = &phrasesFound{languages: map[string]bool{}}
+				found = &phrasesFound{}
 				m.families[f.phrase.family] = found
 			}
-			found.languages[f.phrase.language] = true
-			found.places = tell(found.places, func() Place { return p.seenPlace(f.at) })
+			if !slices.Contains(found.languages, f.phrase.language) {
+				found.languages = append(found.languages, f.phrase.language)
+			}
+			if found.count++; len(found.places) < maxPlaces {
+				found.places = append(found.places, p.seenPlace(f.at))
+			}
 		}
 	}
 	return m.families

@@ -251,13 +251,14 @@ func (m *letter) survey() {
 				l := &p.page.links[i]
 				l.url = parseTarget(l.href)
 			}
-			m.links = append(m.links, p.page.links...)
+			if m.links == nil {
+				m.links = p.page.links
+			} else {
+				m.links = append(m.links, p.page.links...)
+			}
 		default:
 			p.words = readWords(p.text, true, t, p.inside("multipart/alternative"))
-			for _, l := range textLinks(p, p.text[:min(len(p.text), maxVisible)]) {
-				l.url = parseTarget(l.href)
-				m.links = append(m.links, l)
-			}
+			m.textLinks(p, p.text[:min(len(p.text), maxVisible)])
 		}
 	}
 }
@@ -291,14 +292,16 @@ func (m *letter) report() *Report {
 	if w == nil {
 		w = DefaultWeights()
 	}
-	out := &Report{Weights: w.Version, Findings: []Finding{}}
+	out := &Report{Weights: w.Version, Findings: make([]Finding, 0, 16)}
 	for i := range checks {
 		c := &checks[i]
+		m.untold = 0
 		if places := c.run(m); len(places) > 0 {
+			row := w.rows[c.code]
 			out.Findings = append(out.Findings, Finding{
 				Code: c.code, Severity: c.severity, Text: c.text, Advice: c.advice, Source: c.source,
-				Count: len(places), Places: places[:min(len(places), maxPlaces)],
-				Weight: w.rows[c.code].weight, Basis: w.rows[c.code].basis,
+				Count: len(places) + m.untold, Places: places[:min(len(places), maxPlaces)],
+				Weight: row.weight, Basis: row.basis,
 			})
 		}
 	}
@@ -334,12 +337,15 @@ func (m *letter) markLanguages(list []Finding) {
 			continue
 		}
 		languages := m.phrases()[name].languages
-		others := slices.DeleteFunc(slices.Sorted(maps.Keys(languages)), func(l string) bool { return l == "en" })
+		if len(languages) == 1 && languages[0] == "en" {
+			continue
+		}
+		others := slices.DeleteFunc(slices.Sorted(slices.Values(languages)), func(l string) bool { return l == "en" })
 		if len(others) == 0 {
 			continue
 		}
 		f.Basis.Note = strings.TrimSpace(f.Basis.Note + " The phrases in " + strings.Join(others, ", ") + " are not fitted.")
-		if !languages["en"] && f.Weight > 0 {
+		if len(others) == len(languages) && f.Weight > 0 {
 			f.Basis.How = "judgement"
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 
+	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
 )
 
@@ -16,16 +17,18 @@ const (
 	optional             // may be left open
 	block                // begins a line
 	silent               // its text is not shown
+
+	countShift = 8 // above it, the number under which it is counted
 )
 
 // elements follows HTML, sections 13.1.2 and 15.3 (https://html.spec.whatwg.org/).
 var elements = map[string]int{
-	"area": void, "base": void, "br": void | block, "col": void, "embed": void, "hr": void | block, "img": void, "input": void, "link": void, "meta": void,
+	"area": void, "base": void, "br": void | block, "col": void, "embed": void | tagObject<<countShift, "object": tagObject << countShift, "applet": tagObject << countShift, "hr": void | block, "img": void, "input": void, "link": void, "meta": void,
 	"param": void, "source": void, "track": void, "wbr": void, "bgsound": void, "basefont": void, "frame": void, "keygen": void, "spacer": void, "isindex": void,
 	"p": optional | block, "li": optional | block, "td": optional | block, "th": optional | block, "tr": optional | block, "tbody": optional, "thead": optional, "tfoot": optional,
 	"option": optional | block, "optgroup": optional, "dt": optional | block, "dd": optional | block, "colgroup": optional, "html": optional, "head": optional, "body": optional | block, "rt": optional, "rp": optional,
-	"div": block, "table": block, "h1": block, "h2": block, "h3": block, "h4": block, "h5": block, "h6": block, "ul": block, "ol": block, "blockquote": block, "center": block, "pre": block, "form": block, "section": block, "article": block, "header": block, "footer": block, "address": block,
-	"script": silent, "style": silent, "title": silent, "noscript": 0, "template": silent, "textarea": 0, "noframes": silent, "noembed": silent, "xmp": 0, "iframe": silent,
+	"div": block, "table": block | tagTable<<countShift, "h1": block, "h2": block, "h3": block, "h4": block, "h5": block, "h6": block, "ul": block, "ol": block, "blockquote": block, "center": block, "pre": block, "form": block | tagForm<<countShift, "section": block, "article": block, "header": block, "footer": block, "address": block,
+	"script": silent | tagScript<<countShift, "style": silent, "title": silent, "noscript": 0, "template": silent, "textarea": 0, "noframes": silent, "noembed": silent, "xmp": 0, "iframe": silent | tagIframe<<countShift,
 }
 
 // An element is one that is open.
@@ -107,6 +110,26 @@ func isHandler(key string) bool {
 // isEndTag reports whether what HTML takes for a comment was written as an end tag.
 func isEndTag(comment []byte) bool {
 	return bytes.HasPrefix(comment, []byte("</")) && len(comment) > 3
+}
+
+// tagName is the name of the tag that z is at, which raw begins with. HTML's own names
+// are taken from there, for z copies each.
+func tagName(z *html.Tokenizer, raw []byte) string {
+	var low [12]byte
+	n := 0
+	for n < len(low) && n < len(raw) && class[raw[n]] != other {
+		if low[n] = raw[n]; class[raw[n]] == capital {
+			low[n] |= 0x20
+		}
+		n++
+	}
+	if n < len(raw) && (raw[n] == '>' || raw[n] == ' ' || raw[n] == '\n') {
+		if a := atom.Lookup(low[:n]); a != 0 {
+			return a.String()
+		}
+	}
+	name, _ := z.TagName()
+	return nameOf(name)
 }
 
 // nameOf is the name of an element, without a copy where HTML knows it.

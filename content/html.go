@@ -67,15 +67,14 @@ type image struct {
 
 // The elements that are counted.
 const (
-	tagForm = iota
+	tagOther = iota
+	tagForm
 	tagScript
 	tagIframe
 	tagObject
 	tagTable
 	tagCount
 )
-
-var counted = map[string]int{"form": tagForm, "script": tagScript, "iframe": tagIframe, "object": tagObject, "embed": tagObject, "applet": tagObject, "table": tagTable}
 
 // A style is what is known of how text is shown; it is inherited.
 type style struct {
@@ -106,6 +105,7 @@ type htmlReader struct {
 func readPage(p *part) *page {
 	r := &htmlReader{page: &page{src: p.text}, part: p, link: -1}
 	r.visible = make([]byte, 0, min(len(p.text)/3, maxVisible))
+	r.runs = make([]run, 0, len(p.text)/24)
 	z := html.NewTokenizer(bytes.NewReader(p.text))
 	for {
 		kind := z.Next()
@@ -120,8 +120,7 @@ func readPage(p *part) *page {
 		case html.StartTagToken, html.SelfClosingTagToken:
 			r.start(z, at, kind == html.SelfClosingTagToken)
 		case html.EndTagToken:
-			name, _ := z.TagName()
-			r.end(name, at)
+			r.end(tagName(z, r.src[at.start+2:at.end]), at)
 		case html.DoctypeToken:
 			r.doctype = true
 		case html.CommentToken:
@@ -301,17 +300,16 @@ func (r *htmlReader) attributes(z *html.Tokenizer, at segment) attributes {
 }
 
 func (r *htmlReader) start(z *html.Tokenizer, at segment, selfClosing bool) {
-	raw, more := z.TagName()
-	name := nameOf(raw)
-	if i, ok := counted[name]; ok {
+	name := tagName(z, r.src[at.start+1:at.end])
+	kind := elements[name]
+	if i := kind >> countShift; i > 0 {
 		if r.counts[i] == 0 {
 			r.first[i] = at
 		}
 		r.counts[i]++
 	}
-	kind := elements[name]
 	var a attributes
-	if more {
+	if at.end-at.start > len(name)+len("< x>") {
 		a = r.attributes(z, at)
 	}
 	if kind&block != 0 {
@@ -337,23 +335,22 @@ func (r *htmlReader) start(z *html.Tokenizer, at segment, selfClosing bool) {
 	case "meta":
 		r.viewport = r.viewport || strings.EqualFold(a.name, "viewport")
 		if strings.EqualFold(a.equiv, "refresh") && r.refresh == nil {
-			r.refresh = &at
+			r.refresh = new(at)
 		}
 	case "link":
 		if strings.Contains(strings.ToLower(a.rel), "stylesheet") && r.stylesheet == nil {
-			r.stylesheet = &at
+			r.stylesheet = new(at)
 		}
 	}
 	if (hasPrefixFold(a.src, "data:") || hasPrefixFold(a.href, "data:")) && r.dataURI == nil {
-		r.dataURI = &at
+		r.dataURI = new(at)
 	}
 	if !r.push(element{name: name, kind: kind, at: at, style: s}, selfClosing) && r.deep == nil {
-		r.deep = &at
+		r.deep = new(at)
 	}
 }
 
-func (r *htmlReader) end(raw []byte, at segment) {
-	name := nameOf(raw)
+func (r *htmlReader) end(name string, at segment) {
 	kind := elements[name]
 	if kind&block != 0 {
 		r.line = true

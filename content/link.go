@@ -82,17 +82,26 @@ func parseTarget(raw string) target {
 		host, t.port, _ = strings.Cut(host, ":")
 	}
 	t.host = strings.ToLower(strings.TrimSuffix(host, "."))
-	if _, err := netip.ParseAddr(t.host); err == nil || isNumber(t.host) {
+	if isAddress(t.host) || isNumber(t.host) {
 		t.ip = true
 		return t
 	}
-	if strings.ContainsFunc(t.host, func(r rune) bool { return r < 0x80 && class[byte(r)] != wordly && r != '.' && r != '-' && r != '_' }) {
+	if strings.ContainsFunc(t.host, func(r rune) bool { return r < 0x80 && class[byte(r)] == other && r != '.' && r != '-' && r != '_' }) {
 		t.host = "" // no name that DNS could hold
 		return t
 	}
 	t.org = organization(t.host)
 	t.tld = t.host[strings.LastIndexByte(t.host, '.')+1:]
 	return t
+}
+
+// isAddress reports whether a host is an IP address.
+func isAddress(host string) bool {
+	if host == "" || !strings.Contains(host, ":") && class[host[len(host)-1]] != digit {
+		return false
+	}
+	_, err := netip.ParseAddr(host)
+	return err == nil
 }
 
 // isNumber reports whether a host is an address written as one number, 0x7f000001.
@@ -117,10 +126,9 @@ func organization(host string) string {
 	return host
 }
 
-// textLinks finds the addresses of pages that stand in plain text.
-func textLinks(p *part, t []byte) []link {
-	var list []link
-	for i := 0; len(list) < maxLinks; {
+// textLinks adds the addresses of pages that stand in plain text.
+func (m *letter) textLinks(p *part, t []byte) {
+	for i, most := 0, len(m.links)+maxLinks; len(m.links) < most; {
 		n := bytes.Index(t[i:], []byte("://"))
 		if n < 0 {
 			break
@@ -138,10 +146,10 @@ func textLinks(p *part, t []byte) []link {
 			i++
 		}
 		end := start + len(bytes.TrimRight(t[start:i], ".,;:!?]}'*"))
-		list = append(list, link{part: p, at: segment{start, end}, href: string(t[start:end])})
+		href := string(t[start:end])
+		m.links = append(m.links, link{part: p, at: segment{start, end}, href: href, url: parseTarget(href)})
 	}
-	return list
 }
 
 // maxLinks bounds the links, and the images, of one part that are looked at.
-const maxLinks = 20000
+const maxLinks = 10000

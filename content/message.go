@@ -3,6 +3,7 @@ package content
 import (
 	"bytes"
 	"io"
+	"io/fs"
 	"mime"
 	"slices"
 	"strconv"
@@ -18,7 +19,7 @@ import (
 // content.size-unread.
 const (
 	maxMessage = 32 << 20 // octets of a message
-	maxText    = 4 << 20  // decoded octets of one text part; a mail of a person has a thousandth
+	maxText    = 2 << 20  // decoded octets of one text part; Gmail shows a twentieth
 	maxFields  = 2000     // header fields of one part
 	maxParts   = 1000     // parts of a message
 	maxDepth   = 30       // multiparts within one another
@@ -80,6 +81,7 @@ type letter struct {
 	families map[string]*phrasesFound // of the texts
 	bulk     bool
 	links    []link
+	untold   int // places of the check that runs, beyond those that it returns
 }
 
 // A text is a header field decoded, with the field that it was read from.
@@ -102,11 +104,24 @@ func readMessage(raw []byte, o Options) *letter {
 // readAll reads what is at most looked at, and one octet more.
 func readAll(r io.Reader) ([]byte, error) {
 	var buf bytes.Buffer
-	if sized, ok := r.(interface{ Len() int }); ok {
-		buf.Grow(min(sized.Len(), maxMessage+1) + bytes.MinRead)
+	if n := sizeOf(r); n > 0 {
+		buf.Grow(int(min(n, maxMessage+1)) + bytes.MinRead)
 	}
 	_, err := buf.ReadFrom(io.LimitReader(r, maxMessage+1))
 	return buf.Bytes(), err
+}
+
+// sizeOf is what a reader in memory or a file says that it holds, or 0.
+func sizeOf(r io.Reader) int64 {
+	switch r := r.(type) {
+	case interface{ Len() int }:
+		return int64(r.Len())
+	case fs.File:
+		if info, err := r.Stat(); err == nil && info.Mode().IsRegular() {
+			return info.Size()
+		}
+	}
+	return 0
 }
 
 // envelopeLine returns the length of a line "From …" that a mailbox put before the
@@ -161,11 +176,11 @@ func (m *letter) header(p *part, i, end int) int {
 			}
 		case colon > 0 && isName(line[:colon]):
 			if len(p.fields) >= maxFields {
-				m.unread = "header fields beyond the " + strconv.Itoa(maxFields) + "th"
+				m.unread = "header fields beyond the 2000th"
 				break
 			}
 			at := i + colon + 1
-			p.fields = append(p.fields, field{name: strings.ToLower(strings.TrimRight(string(line[:colon]), " \t")), value: m.raw[at:next], start: i, end: next, valueAt: at})
+			p.fields = append(p.fields, field{name: fieldName(line[:colon]), value: m.raw[at:next], start: i, end: next, valueAt: at})
 		case bytes.HasPrefix(line, []byte(">From ")) || bytes.HasPrefix(line, []byte("From ")):
 		case len(p.fields) == 0 || p != m.root:
 			return i // a body without a header
@@ -178,6 +193,35 @@ func (m *letter) header(p *part, i, end int) int {
 	}
 	return end
 }
+
+// fieldName is the name of a field in lower case, without a copy where it is well known.
+func fieldName(raw []byte) string {
+	raw = bytes.TrimRight(raw, " \t")
+	var buf [32]byte
+	if len(raw) > len(buf) {
+		return strings.ToLower(string(raw))
+	}
+	for i, c := range raw {
+		if c >= 'A' && c <= 'Z' {
+			c |= 0x20
+		}
+		buf[i] = c
+	}
+	if name, ok := fieldNames[string(buf[:len(raw)])]; ok {
+		return name
+	}
+	return string(buf[:len(raw)])
+}
+
+var fieldNames = func() map[string]string {
+	names := map[string]string{}
+	for name := range strings.FieldsSeq("received return-path from to cc bcc subject date message-id reply-to sender in-reply-to references mime-version content-type content-transfer-encoding content-disposition content-id " +
+		"list-unsubscribe list-unsubscribe-post list-id list-post list-help list-archive list-subscribe precedence errors-to delivered-to feedback-id dkim-signature arc-seal arc-message-signature arc-authentication-results authentication-results " +
+		"received-spf x-mailer x-priority x-msmail-priority importance user-agent organization status x-status x-keywords x-beenthere x-mailman-version x-spam-status x-spam-level x-mimeole") {
+		names[name] = name
+	}
+	return names
+}()
 
 func isName(name []byte) bool {
 	for _, c := range bytes.TrimRight(name, " \t") {

@@ -21,30 +21,76 @@ type phrase struct {
 
 // phrases is the table, compiled: a trie of words.
 type phrases struct {
-	words map[string]int32
-	next  map[int64]int32 // node<<32 | word → node
-	ends  []*phrase       // by node; nil where no phrase ends
+	words []wordSlot // by hash, with linear probing
+	count int32      // of words
+	steps []step     // by node and word, with linear probing
+	ends  []*phrase  // by node; nil where no phrase ends
 	// known has a bit for each hash of a word of the table: most words of a mail are not
-	// in it, and need no look at the map.
+	// in it, and need no look further.
 	known [1 << 10]uint64
 	first [1 << 10]uint64 // of the first words of phrases
 }
 
+// A wordSlot is a place in the table of words.
+type wordSlot struct {
+	hash uint32
+	id   int32 // from 1; 0 is an empty slot
+	word string
+}
+
+// A step leads from a node of the trie by a word to another.
+type step struct {
+	node, word int32 // the word from 1; 0 is an empty slot
+	next       int32
+}
+
+// The sizes of the tables, powers of two some four times the number of their rows.
+const (
+	wordSlots = 1 << 13
+	stepSlots = 1 << 14
+)
+
+// word returns the number of a word, or 0.
+func (t *phrases) word(lower []byte, h uint32) int32 {
+	for i := h; ; i++ {
+		switch s := &t.words[i%wordSlots]; {
+		case s.id == 0:
+			return 0
+		case s.hash == h && s.word == string(lower):
+			return s.id
+		}
+	}
+}
+
+// step returns the slot of a step, which is empty where there is none.
+func (t *phrases) step(node, word int32) *step {
+	for i := uint32(node)*0x9e3779b1 + uint32(word)*0x85ebca6b; ; i++ {
+		s := &t.steps[i%stepSlots]
+		if s.word == 0 || s.node == node && s.word == word {
+			return s
+		}
+	}
+}
+
 // hash is FNV-1a of a word.
 func hash(word []byte) uint32 {
-	h := uint32(2166136261)
+	h := uint32(hashStart)
 	for _, c := range word {
-		h = (h ^ uint32(c)) * 16777619
+		h = hashOn(h, c)
 	}
 	return h
 }
+
+const hashStart = 2166136261
+
+func hashOn(h uint32, c byte) uint32 { return (h ^ uint32(c)) * 16777619 }
 
 var defaultPhrases = sync.OnceValue(func() *phrases {
 	rows, err := stanza.Parse(strings.NewReader(phrasesText))
 	if err != nil {
 		panic(err) // the table is part of the package, and a test reads it
 	}
-	t := &phrases{words: map[string]int32{}, next: map[int64]int32{}, ends: []*phrase{nil}}
+	t := &phrases{words: make([]wordSlot, wordSlots), steps: make([]step, stepSlots), ends: []*phrase{nil}}
 	for _, row := range rows {
 		for _, line := range row.All("say") {
 			for s := range strings.SplitSeq(line, ",") {
@@ -58,33 +104,47 @@ var defaultPhrases = sync.OnceValue(func() *phrases {
 func (t *phrases) add(p *phrase) {
 	node := int32(0)
 	for word := range strings.FieldsFuncSeq(p.text, func(r rune) bool { return r == ' ' || r == '-' }) {
-		id, ok := t.words[word]
-		if !ok {
-			id = int32(len(t.words))
-			t.words[word] = id
-			h := hash([]byte(word)) & 0xffff
-			t.known[h>>6] |= 1 << (h & 63)
-		}
+		h := hash([]byte(word))
+		id := t.number(word, h)
 		if node == 0 {
-			h := hash([]byte(word)) & 0xffff
-			t.first[h>>6] |= 1 << (h & 63)
+			setBit(&t.first, h)
 		}
-		key := int64(node)<<32 | int64(id)
-		if t.next[key] == 0 {
+		s := t.step(node, id)
+		if s.word == 0 {
 			t.ends = append(t.ends, nil)
-			t.next[key] = int32(len(t.ends) - 1)
+			*s = step{node, id, int32(len(t.ends) - 1)}
 		}
-		node = t.next[key]
+		node = s.next
 	}
 	if t.ends[node] == nil { // a phrase of two languages is told as of the first
 		t.ends[node] = p
 	}
 }
 
+// number returns the number of a word, which it enters if it is new.
+func (t *phrases) number(word string, h uint32) int32 {
+	if id := t.word([]byte(word), h); id != 0 {
+		return id
+	}
+	i := h
+	for t.words[i%wordSlots].id != 0 {
+		i++
+	}
+	t.count++
+	t.words[i%wordSlots] = wordSlot{h, t.count, word}
+	setBit(&t.known, h)
+	return t.count
+}
+
+func setBit(bits *[1 << 10]uint64, h uint32) { bits[h>>6&1023] |= 1 << (h & 63) }
+
+func hasBit(bits *[1 << 10]uint64, h uint32) bool { return bits[h>>6&1023]&(1<<(h&63)) != 0 }
+
 // A matcher finds phrases in a run of words.
 type matcher struct {
 	*phrases
 	active []state
+	room   [4]state // for the first of them
 	found  []match
 	leave  bool
 	buf    [48]byte // a word in lower case; longer ones are in no phrase
@@ -97,18 +157,17 @@ type state struct {
 
 func (m *matcher) reset() { m.active = m.active[:0] }
 
-func (m *matcher) word(lower []byte, h uint32, start, end int) {
-	h &= 0xffff
-	begins := m.first[h>>6]&(1<<(h&63)) != 0
+func (m *matcher) next(lower []byte, h uint32, start, end int) {
+	begins := hasBit(&m.first, h)
 	if len(m.active) == 0 && !begins {
 		return
 	}
-	if m.known[h>>6]&(1<<(h&63)) == 0 {
+	if !hasBit(&m.known, h) {
 		m.reset()
 		return
 	}
-	id, ok := m.words[string(lower)]
-	if !ok {
+	id := m.word(lower, h)
+	if id == 0 {
 		m.reset()
 		return
 	}
@@ -117,7 +176,7 @@ func (m *matcher) word(lower []byte, h uint32, start, end int) {
 		m.active = append(m.active, state{0, start})
 	}
 	for _, s := range m.active {
-		node := m.next[int64(s.node)<<32|int64(id)]
+		node := m.step(s.node, id).next
 		if node == 0 {
 			continue
 		}

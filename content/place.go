@@ -3,7 +3,6 @@ package content
 import (
 	"bytes"
 	"slices"
-	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -38,28 +37,34 @@ func (m *letter) whole(f *field) []Place {
 
 // tell adds a place to those of a finding. Beyond the first few they are counted, and not
 // told.
-func tell(list []Place, at func() Place) []Place {
+func (m *letter) tell(list []Place, at func() Place) []Place {
 	if len(list) >= maxPlaces {
-		return append(list, Place{})
+		m.untold++
+		return list
 	}
 	return append(list, at())
 }
 
 // inText are places in the text of a part, by offsets into it.
 func (m *letter) inText(p *part, list ...segment) []Place {
-	var places []Place
-	for _, at := range list {
-		places = tell(places, func() Place { return p.place(at) })
-	}
-	return places
+	return m.each(list, p.place)
 }
 
 // inSeen are places in what a reader sees of a part, by offsets into that.
 func (m *letter) inSeen(p *part, list ...segment) []Place {
-	var places []Place
-	for _, at := range list {
-		places = tell(places, func() Place { return p.seenPlace(at) })
+	return m.each(list, p.seenPlace)
+}
+
+func (m *letter) each(list []segment, place func(segment) Place) []Place {
+	if len(list) == 0 {
+		return nil
 	}
+	n := min(len(list), maxPlaces)
+	places := make([]Place, n)
+	for i := range places {
+		places[i] = place(list[i])
+	}
+	m.untold += len(list) - n
 	return places
 }
 
@@ -136,36 +141,35 @@ func excerpt(src []byte, start, end int) (s string, from, to int) {
 		_, size := utf8.DecodeLastRune(src[:begin])
 		begin -= size
 	}
-	var b strings.Builder
-	b.Grow(excerptRoom)
-	n := 0
+	var room [2 * excerptRoom]byte
+	b := room[:0]
 	i := begin
-	for i < len(src) && n < excerptRoom {
-		r, size := utf8.DecodeRune(src[i:])
+	for n := 0; i < len(src) && n < excerptRoom; n++ {
 		if i == start {
-			from = b.Len()
+			from = len(b)
 		}
-		if i >= start && (r == '\n' || r == '\r' && i+1 < len(src) && src[i+1] == '\n') {
-			break
-		}
-		if r < 0x7f && r >= ' ' {
-			b.WriteByte(byte(r))
+		if c := src[i]; c < 0x7f && c >= ' ' {
+			b = append(b, c)
+			i++
 		} else {
-			b.WriteRune(visibleRune(r))
+			r, size := utf8.DecodeRune(src[i:])
+			if i >= start && (r == '\n' || r == '\r' && i+1 < len(src) && src[i+1] == '\n') {
+				break
+			}
+			b = utf8.AppendRune(b, visibleRune(r))
+			i += size
 		}
-		i += size
-		n++
 		if i == end {
-			to = b.Len()
+			to = len(b)
 		}
 	}
 	if i == start { // the fault is at the end of its line
-		from = b.Len()
+		from = len(b)
 	}
 	if i < end || to < from {
-		to = b.Len()
+		to = len(b)
 	}
-	return b.String(), from, to
+	return string(b), from, to
 }
 
 // visibleRune replaces what a terminal would obey or not show.

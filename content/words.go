@@ -52,6 +52,7 @@ func readWords(text []byte, plain bool, t *phrases, compare bool) *words {
 		text = text[:footer(text)]
 	}
 	m := matcher{phrases: t}
+	m.active = m.room[:0]
 	quoted := false
 	gap, gapAt := 0, 0
 	for i := 0; i < len(text); {
@@ -77,13 +78,15 @@ func readWords(text []byte, plain bool, t *phrases, compare bool) *words {
 			}
 		}
 		switch {
-		case class[c] == wordly:
+		case class[c] != other:
 			start := i
-			if n := urlLength(text[i:]); n > 0 {
-				i += n
-				m.reset()
-				gap = 0
-				continue
+			if c|0x20 == 'h' {
+				if n := urlLength(text[i:]); n > 0 {
+					i += n
+					m.reset()
+					gap = 0
+					continue
+				}
 			}
 			i = w.word(text, i, &m)
 			if i-start == 1 && text[start]|0x20 >= 'a' && text[start]|0x20 <= 'z' {
@@ -128,7 +131,7 @@ func readWords(text []byte, plain bool, t *phrases, compare bool) *words {
 // urlLength returns the length of a web address at the start of text, whose words are
 // not its author's; 0 when there is none.
 func urlLength(text []byte) int {
-	if text[0]|0x20 != 'h' || len(text) < 8 || text[4] != ':' && text[4]|0x20 != 's' {
+	if len(text) < 8 || text[4] != ':' && text[4]|0x20 != 's' {
 		return 0
 	}
 	if !hasPrefixFold(string(text[:8]), "https://") && !hasPrefixFold(string(text[:7]), "http://") {
@@ -141,16 +144,26 @@ func urlLength(text []byte) int {
 	return n
 }
 
-// The classes of octets.
+// The classes of octets. Those of a word come after other.
 const (
-	other  = iota
-	wordly // a letter, a digit, or an octet of a character beyond ASCII
+	other = iota
+	small
+	capital
+	digit
+	beyond // ASCII
 )
 
 var class = func() (t [256]uint8) {
 	for c := range t {
-		if c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80 {
-			t[c] = wordly
+		switch {
+		case c >= 'a' && c <= 'z':
+			t[c] = small
+		case c >= 'A' && c <= 'Z':
+			t[c] = capital
+		case c >= '0' && c <= '9':
+			t[c] = digit
+		case c >= 0x80:
+			t[c] = beyond
 		}
 	}
 	return t
@@ -158,31 +171,37 @@ var class = func() (t [256]uint8) {
 
 // word reads the word at i and returns where it ends.
 func (w *words) word(text []byte, i int, m *matcher) int {
-	start, lower := i, m.buf[:0]
+	start, n, h := i, 0, uint32(hashStart)
 	upper, letters, ascii := 0, 0, true
-	for i < len(text) && (class[text[i]] == wordly || text[i] == '\'' && i+1 < len(text) && class[text[i+1]] == wordly) {
+read:
+	for ; i < len(text); i++ {
 		c := text[i]
-		if c >= 0x80 {
-			r, n := utf8.DecodeRune(text[i:])
-			if !inWord(r) {
-				break
-			}
-			ascii = false
-			i += n
-			continue
-		}
-		switch {
-		case c >= 'A' && c <= 'Z':
+		switch class[c] {
+		case small:
+			letters++
+		case capital:
 			upper++
 			letters++
 			c |= 0x20
-		case c >= 'a':
-			letters++
+		case digit:
+		case beyond:
+			r, size := utf8.DecodeRune(text[i:])
+			if !inWord(r) {
+				break read
+			}
+			ascii = false
+			i += size - 1
+			continue
+		default:
+			if c != '\'' || i+1 >= len(text) || class[text[i+1]] == other {
+				break read
+			}
 		}
-		if len(lower) < cap(lower) {
-			lower = append(lower, c)
+		if n < len(m.buf) {
+			m.buf[n] = c
+			n++
+			h = hashOn(h, c)
 		}
-		i++
 	}
 	if !ascii {
 		return w.foreign(text, start, i, m)
@@ -199,9 +218,8 @@ func (w *words) word(text []byte, i int, m *matcher) int {
 			}
 		}
 	}
-	h := hash(lower)
-	w.remember(h, len(lower))
-	m.word(lower, h, start, i)
+	w.remember(h, n)
+	m.next(m.buf[:n], h, start, i)
 	return i
 }
 
@@ -272,7 +290,7 @@ func (w *words) foreign(text []byte, start, end int, m *matcher) int {
 		w.count += max(1, unspaced/2) // scripts without blanks have some two letters a word
 		h := hash(lower)
 		w.remember(h, len(lower))
-		m.word(lower, h, start, end)
+		m.next(lower, h, start, end)
 	}
 	return end
 }

@@ -59,7 +59,7 @@ var hiddenChecks = []check{
 	{"content.text-red", finding.Notice, "Text is red.", "Use red for little, or not at all.", "", func(m *letter) []Place {
 		return m.pages(func(g *page) []segment { return g.red })
 	}},
-	{"content.text-large", finding.Notice, "Three and more pieces of text are in large letters.", "Use large letters for one heading.", "", func(m *letter) []Place {
+	{"content.text-large", finding.Info, "Three and more pieces of text are in large letters.", "Use large letters for one heading.", "", func(m *letter) []Place {
 		return m.pages(func(g *page) []segment { return atLeast(g.large, 3) })
 	}},
 	{"content.invisible-in-word", finding.Warning, "Words have characters in them that are not seen.", "Type the words anew; padding belongs between words.", "Unicode Technical Standard 39", func(m *letter) []Place {

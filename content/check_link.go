@@ -21,6 +21,9 @@ var linkChecks = []check{
 		short := domainLists()["shorteners"]
 		return short[l.url.host] || short[l.url.org] && strings.TrimPrefix(l.url.host, "www.") == l.url.org
 	})},
+	{"content.link-free-host", finding.Notice, "A link leads to a host where anybody has a page for nothing.", "Link to a page in your own domain; the host's other pages share its reputation.", "", eachLink(func(m *letter, l *link) bool {
+		return freeHost(l.url.host)
+	})},
 	{"content.link-abused-tld", finding.Notice, "A link leads into a top-level domain that much spam links to.", "Link to a domain in a top-level domain that is less abused.", "", eachLink(func(m *letter, l *link) bool { return domainLists()["abused-tlds"][l.url.tld] })},
 	{"content.link-text-differs", finding.Info, "A link shows the address of one site and leads to another.", "Show words in place of an address where a link counts clicks.", gmailGuide, eachLink(func(m *letter, l *link) bool {
 		if l.text == "" || l.url.org == "" || len(l.text) > 300 || strings.ContainsAny(l.text, " \n@") {
@@ -56,6 +59,20 @@ var (
 	hostDigits = regexp.MustCompile(`\d{4}|\d[a-z-]+\d[a-z-]*\d`)
 	programs   = map[string]bool{"exe": true, "scr": true, "pif": true, "bat": true, "cmd": true, "msi": true, "jar": true, "vbs": true, "hta": true, "apk": true}
 )
+
+// freeHost reports whether a host lies below one of the hosts of free pages.
+func freeHost(host string) bool {
+	for {
+		_, parent, ok := strings.Cut(host, ".")
+		if !ok {
+			return false
+		}
+		if domainLists()["free-hosts"][parent] {
+			return true
+		}
+		host = parent
+	}
+}
 
 // eachLink marks the links for which is holds.
 func eachLink(is func(*letter, *link) bool) func(*letter) []Place {

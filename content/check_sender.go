@@ -2,7 +2,10 @@ package content
 
 import (
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
+	"unicode"
 
 	"github.com/rebound-mail/rebound/finding"
 )
@@ -29,6 +32,13 @@ var senderChecks = []check{
 		}
 		if at := mailbox.FindStringSubmatch(m.from.name); at != nil && organization(strings.ToLower(at[1])) != organization(m.from.domain) {
 			return m.inFrom(m.from.name)
+		}
+		return nil
+	}},
+	{"content.from-name-brand", finding.Warning, "The sender's name holds a brand's, and the address is not the brand's.", "Send under your own name; say in the text what you have to do with the brand.", "", func(m *letter) []Place {
+		if brand := borrowed(m.from.name, organization(m.from.domain)); brand != "" {
+			at := max(0, strings.Index(strings.ToLower(m.from.s), brand))
+			return m.inField(m.from.field, m.from.s, at, at+len(brand))
 		}
 		return nil
 	}},
@@ -98,6 +108,51 @@ var senderChecks = []check{
 		return nil
 	}},
 }
+
+// borrowed returns the brand that a sender's name holds and its domain does not.
+func borrowed(name, domain string) string {
+	if domain == "" || len(name) > 200 {
+		return ""
+	}
+	name = " " + strings.Join(strings.FieldsFunc(strings.ToLower(name), notInBrand), " ") + " "
+	for i := range name {
+		if name[i] != ' ' {
+			continue
+		}
+		for _, b := range brands()[firstWord(name[i+1:])] {
+			if strings.HasPrefix(name[i+1:], b.name+" ") && !slices.ContainsFunc(b.domains, func(d string) bool { return strings.Contains(domain, d) }) {
+				return b.name
+			}
+		}
+	}
+	return ""
+}
+
+func notInBrand(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '.' }
+
+func firstWord(s string) string {
+	word, _, _ := strings.Cut(s, " ")
+	return word
+}
+
+// A brand is a name that others borrow, and words of which its domains hold one.
+type brand struct {
+	name    string
+	domains []string
+}
+
+// brands are those of domains.txt, by the first word of the name.
+var brands = sync.OnceValue(func() map[string][]brand {
+	list := map[string][]brand{}
+	for row := range domainLists()["brands"] {
+		name, domains, ok := strings.Cut(strings.ReplaceAll(row, "_", " "), "=")
+		if !ok {
+			domains = name
+		}
+		list[firstWord(name)] = append(list[firstWord(name)], brand{name, strings.Split(domains, "|")})
+	}
+	return list
+})
 
 // joined takes out what parts the words of a local part.
 var joined = strings.NewReplacer("-", "", "_", "", ".", "")

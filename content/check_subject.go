@@ -28,7 +28,7 @@ var subjectChecks = []check{
 	}},
 	{"content.subject-exclamation", finding.Notice, "The subject has an exclamation mark.", "End the subject without an exclamation mark.", "", subjectMatch(regexp.MustCompile(`!`), "!")},
 	{"content.subject-exclamations", finding.Warning, "The subject has exclamation marks in a row.", "Use one exclamation mark at most.", "", subjectMatch(regexp.MustCompile(`!(?: ?!)+`), "!")},
-	{"content.subject-money", finding.Notice, "The subject names a sum of money.", "Say what the mail is about, and the sum in the text.", "", subjectMatch(regexp.MustCompile(`[$€£]\s?\d|\d\s?[$€£]|\b(?:USD|EUR|US\$)\s?\d`), "$", "€", "£", "USD", "EUR")},
+	{"content.subject-money", finding.Notice, "The subject names a sum of money.", "Say what the mail is about, and the sum in the text.", "", subjectMatch(regexp.MustCompile(`[$€£]\s?\d[\d.,]*|\d[\d.,]*\s?[$€£]|\b(?:USD|EUR|US\$)\s?\d[\d.,]*`), "$", "€", "£", "USD", "EUR")},
 	{"content.subject-percent", finding.Notice, "The subject names a percentage.", "Say what the mail is about, and the percentage in the text.", "", subjectMatch(regexp.MustCompile(`\d+\s?%`), "%")},
 	{"content.subject-free", finding.Notice, "The subject says \"free\".", "Say what it is that the reader gets.", "", subjectMatch(regexp.MustCompile(`(?i)\bfree\b`), "ree", "REE")},
 	{"content.subject-pharma", finding.Warning, "The subject has words of drug mail.", "Leave the name of the product to the text, unless the mail is about it.", "", func(m *letter) []Place {

@@ -30,9 +30,11 @@ func document(html string) string {
 	return "<!doctype html>\n<html><head><meta name=viewport content=\"width=device-width\"></head>\n<body>" + html + "<p>" + words + "</p></body></html>"
 }
 
-func analyze(t testing.TB, raw string) *content.Report {
+func analyze(t testing.TB, raw string) *content.Report { return weighed(t, raw, nil) }
+
+func weighed(t testing.TB, raw string, w *content.Weights) *content.Report {
 	t.Helper()
-	r, err := content.Analyze(strings.NewReader(raw), &content.Options{Now: time.Date(2026, 11, 24, 13, 0, 0, 0, time.UTC)})
+	r, err := content.Analyze(strings.NewReader(raw), &content.Options{Now: time.Date(2026, 11, 24, 13, 0, 0, 0, time.UTC), Weights: w})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,21 +176,26 @@ var fixtures = map[string]struct{ fail, pass []string }{
 	"no-viewport":               {[]string{strings.Replace(page("<table></table>"), "viewport", "x", 1)}, []string{page("<table></table>")}},
 	"phrases-greeting":          {[]string{text("Dear customer,"), text("DEAR\r\nFRIEND")}, []string{text("Dear Ben, our customer")}},
 	"phrases-removal":           {[]string{text("To be removed, write.")}, []string{text("\r\n> To be removed, write."), text("Be happy. Removed.")}},
-	"phrases-opt-out":           {[]string{text("If you no longer wish to get this")}, []string{clean}},
-	"phrases-not-spam":          {[]string{text("This is not spam."), text("Dies ist kein Spam.")}, []string{clean}},
-	"phrases-pharma":            {[]string{text("viagra"), text("sin receta")}, []string{clean}},
-	"phrases-replica":           {[]string{text("replica watches")}, []string{clean}},
-	"phrases-finance":           {[]string{text("no credit check")}, []string{clean}},
-	"phrases-stock":             {[]string{text("a strong buy")}, []string{clean}},
-	"phrases-money":             {[]string{text("make money"), text("Geld verdienen")}, []string{clean}},
-	"phrases-urgency":           {[]string{text("act now")}, []string{clean}},
-	"phrases-account":           {[]string{text("verify your account"), text("Ihr Konto wurde gesperrt")}, []string{clean}},
-	"phrases-prize":             {[]string{text("You have won"), text("hai vinto")}, []string{clean}},
-	"phrases-advance-fee":       {[]string{text("my next of kin")}, []string{clean}},
-	"phrases-adult":             {[]string{text("hot girls")}, []string{clean}},
-	"phrases-crypto":            {[]string{text("double your bitcoin")}, []string{clean}},
-	"phrases-click":             {[]string{page("<p>Click&nbsp;<b>here</b></p>"), text("cliquez ici")}, []string{page("<p>click</p><p>. here</p>")}},
-	"phrases-offer":             {[]string{text("a special offer")}, []string{clean}},
+	"from-name-brand": {
+		[]string{with("Anna Shop <anna@shop.example>", "PayPal Service <anna@shop.example>"), with("Anna Shop <anna@shop.example>", "=?utf-8?q?Cr=C3=A9dit_Agricole?= <anna@shop.example>"), with("Anna Shop <anna@shop.example>", "\"Support | Wells-Fargo\" <a@shop.example>")},
+		[]string{clean, with("Anna Shop <anna@shop.example>", "PayPal <service@mail.paypal-shop.example>"), with("Anna Shop <anna@shop.example>", "Office 365 <a@microsoft.example>"), with("Anna Shop <anna@shop.example>", "Shop Amazonas <anna@shop.example>")},
+	},
+	"link-free-host":      {[]string{page("<a href=https://login.pages.dev/x>x</a>"), text("https://a.b.weebly.com/")}, []string{clean, page("<a href=https://pages.dev/>x</a>")}},
+	"phrases-opt-out":     {[]string{text("If you no longer wish to get this")}, []string{clean}},
+	"phrases-not-spam":    {[]string{text("This is not spam."), text("Dies ist kein Spam.")}, []string{clean}},
+	"phrases-pharma":      {[]string{text("viagra"), text("sin receta")}, []string{clean}},
+	"phrases-replica":     {[]string{text("replica watches")}, []string{clean}},
+	"phrases-finance":     {[]string{text("no credit check")}, []string{clean}},
+	"phrases-stock":       {[]string{text("a strong buy")}, []string{clean}},
+	"phrases-money":       {[]string{text("make money"), text("Geld verdienen")}, []string{clean}},
+	"phrases-urgency":     {[]string{text("act now")}, []string{clean}},
+	"phrases-account":     {[]string{text("verify your account"), text("Ihr Konto wurde gesperrt")}, []string{clean}},
+	"phrases-prize":       {[]string{text("You have won"), text("hai vinto")}, []string{clean}},
+	"phrases-advance-fee": {[]string{text("my next of kin")}, []string{clean}},
+	"phrases-adult":       {[]string{text("hot girls")}, []string{clean}},
+	"phrases-crypto":      {[]string{text("double your bitcoin")}, []string{clean}},
+	"phrases-click":       {[]string{page("<p>Click&nbsp;<b>here</b></p>"), text("cliquez ici")}, []string{page("<p>click</p><p>. here</p>")}},
+	"phrases-offer":       {[]string{text("a special offer")}, []string{clean}},
 }
 
 func attach(name, media string) string {
@@ -200,13 +207,21 @@ func attached(name, base64 string) string {
 }
 
 func TestChecks(t *testing.T) {
+	table := "version: every\nbias: 0\n"
+	for _, code := range content.Checks() {
+		table += "\ncode: " + code + "\nweight: 1\nbasis: judgement\n"
+	}
+	every, err := content.ParseWeights(strings.NewReader(table))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, code := range content.Checks() {
 		f, ok := fixtures[strings.TrimPrefix(code, "content.")]
 		if !ok || len(f.fail) == 0 || len(f.pass) == 0 {
 			t.Errorf("%s: no fixtures", code)
 		}
 		for i, raw := range f.fail {
-			got := find(analyze(t, raw), code)
+			got := find(weighed(t, raw, every), code)
 			if got == nil {
 				t.Errorf("%s: fail %d: not found in\n%.800s", code, i, raw)
 				continue
@@ -221,7 +236,7 @@ func TestChecks(t *testing.T) {
 			}
 		}
 		for i, raw := range f.pass {
-			if got := find(analyze(t, raw), code); got != nil {
+			if got := find(weighed(t, raw, every), code); got != nil {
 				t.Errorf("%s: pass %d: found %+v in\n%.800s", code, i, got.Places, raw)
 			}
 		}
@@ -230,6 +245,17 @@ func TestChecks(t *testing.T) {
 		if !slices.Contains(content.Checks(), "content."+name) {
 			t.Errorf("fixtures for %s, which is no check", name)
 		}
+	}
+}
+
+// Words that weigh nothing are not told; other findings without weight are.
+func TestWorthlessWords(t *testing.T) {
+	r := analyze(t, text("make money, a special offer"))
+	if len(r.Findings) != 0 {
+		t.Errorf("got %+v", r.Findings)
+	}
+	if r := analyze(t, page("<a href=x.html>x</a>")); find(r, "content.link-relative") == nil {
+		t.Errorf("got %+v", r.Findings)
 	}
 }
 
@@ -265,7 +291,7 @@ func TestPlaces(t *testing.T) {
 		marked          string
 	}{
 		{"field", header("X-Priority: 1"), "content.priority-high", content.Place{Part: "header", Field: "X-Priority", Line: 1, Column: 13}, "1"},
-		{"subject", subject("Größe für $20"), "content.subject-money", content.Place{Part: "header", Field: "Subject", Line: 3, Column: 20}, "$2"},
+		{"subject", subject("Größe für $20"), "content.subject-money", content.Place{Part: "header", Field: "Subject", Line: 3, Column: 20}, "$20"},
 		{"plain", body("Hällo Ben,\r\nact now"), "content.phrases-urgency", content.Place{Part: "1 text/plain", Line: 2, Column: 1}, "act now"},
 		{"after a wide letter", body("Hällo act now"), "content.phrases-urgency", content.Place{Part: "1 text/plain", Line: 1, Column: 7}, "act now"},
 		{"HTML", page("\n  <div>x<b>y</b>"), "content.html-unclosed", content.Place{Part: "2 text/html", Line: 4, Column: 3}, "<div>"},

@@ -16,9 +16,9 @@ type Threshold struct {
 // The shares are those that TestCorpus measures.
 var thresholds = [...]Threshold{
 	{LevelClean, 0, 1, 1, 1, 1},
-	{LevelMinor, 20, 0.0034, 0.3289, 0, 0.8289},
-	{LevelRisky, 50, 0, 0.047, 0, 0.6128},
-	{LevelSevere, 75, 0, 0.0134, 0, 0.4187},
+	{LevelMinor, 20, 0.003, 0.3356, 0, 0.8164},
+	{LevelRisky, 50, 0, 0.0336, 0, 0.5994},
+	{LevelSevere, 75, 0, 0.0134, 0, 0.3872},
 }
 
 // Thresholds returns where each level begins, with the weights that come with the

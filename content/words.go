@@ -250,7 +250,7 @@ func (w *words) foreign(text []byte, start, end int, m *matcher) int {
 				invisible = true
 			}
 		case isBidi(r):
-			bidi = true
+			bidi = bidi || r <= 0x202e // an isolate (U+2066 to 2069) turns nothing beyond itself
 		case r >= 0x1d400 && r <= 0x1d7ff:
 			styled++
 		case unicode.Is(unicode.Latin, r):

@@ -85,6 +85,9 @@ const (
 	// common is the share of good modern mail above which old mail has no say: the weight
 	// is at most the published one, and the logarithm of the ratio of modern rates.
 	common = 0.05
+	// slack is what a weight may have beyond that logarithm where fewer good mails have it:
+	// a factor of two, for the rates rest on a hundred mails.
+	slack = 0.7
 	// raise is by how much old mail may raise a weight above the published one.
 	raise = 0.3
 )
@@ -95,16 +98,19 @@ func (r row) clamp(w float64) float64 {
 	case r.hold == "none":
 		return 0
 	case r.hold == "good practice":
-		return min(w, 0)
-	case r.hold == "published":
+		return max(min(w, 0), r.published)
+	case r.hold == "published" || r.hold == "judgement":
 		return r.published
 	}
 	limit := math.Inf(1)
 	if r.published > 0 {
 		limit = r.published + raise
 	}
-	if good := max(r.newsletters, r.templates); good > common {
+	switch good := max(r.newsletters, r.templates); {
+	case good > common:
 		limit = max(0, min(r.published, math.Log((r.phishing+1e-4)/good)))
+	case good > 0:
+		limit = max(0, min(limit, math.Log((r.phishing+1e-4)/good)+slack))
 	}
 	return max(0, min(w, limit))
 }
@@ -147,7 +153,7 @@ func (r row) basis(w float64, hits [2]int) string {
 		return "none"
 	case hits[0]+hits[1] >= few && r.hold == "":
 		return "fitted"
-	case r.hold == "good practice" || r.published == 0:
+	case r.hold == "good practice" || r.hold == "judgement" || r.published == 0:
 		return "judgement"
 	}
 	return "published"

@@ -12,6 +12,7 @@ import (
 	"github.com/rebound-mail/rebound/dnsbl"
 	"github.com/rebound-mail/rebound/finding"
 	"github.com/rebound-mail/rebound/resolve"
+	"github.com/rebound-mail/rebound/warmup"
 )
 
 // Schema is the version of a Diagnosis in JSON. Fields may be added within one.
@@ -124,6 +125,8 @@ type Step struct {
 	Record *finding.Record `json:"record,omitempty"`
 	URL    string          `json:"url,omitempty"`
 	Verify string          `json:"verify,omitempty"`
+	// Schedule is how the volume grows again, of a step that begins anew.
+	Schedule *warmup.Schedule `json:"schedule,omitempty"`
 }
 
 // A Phase orders the plan.
@@ -135,6 +138,7 @@ const (
 	PhaseRepair  Phase = "repair"
 	PhaseDelist  Phase = "delist"
 	PhaseAsk     Phase = "ask"
+	PhaseRewarm  Phase = "re-warm"
 	PhaseRetest  Phase = "re-test"
 	PhaseCleanUp Phase = "clean-up"
 )

@@ -64,7 +64,7 @@ func (r *run) gather() {
 			f.MailFrom = first(f.MailFrom, Known[string]{leg.Domain, "the receiver's SPF verdict"})
 		}
 	}
-	f.Bulk = f.Bulk || header.Get("List-Unsubscribe") != "" || header.Get("List-Id") != ""
+	f.Bulk = f.Bulk || r.Case.Bulk || header.Get("List-Unsubscribe") != "" || header.Get("List-Id") != ""
 	f.Recipient = first(Known[string]{rec.Address, "the bounce"}, Known[string]{r.Recipient, "the caller"}, Known[string]{named(rec.Reply.Text, r.MailFrom, f.From.Value), "the receiver's reply"})
 	if f.HELO.Value == "" && rec.Reason == bounce.HELO {
 		f.HELO = first(Known[string]{refusedHELO(rec.Reply.Text), "the receiver's reply"})

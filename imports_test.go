@@ -34,7 +34,7 @@ var mayImport = map[string][]string{
 	"auth/arc":                {"auth/internal/header", "finding", "github.com/emersion/go-msgauth/authres"},
 	"auth":                    {"auth/internal/header", "auth/internal/lint", "auth/internal/txt", "auth/arc", "auth/iprev", "auth/spf", "auth/dkim", "auth/dmarc", "finding", "resolve", "github.com/emersion/go-msgauth/authres", "golang.org/x/net/publicsuffix"},
 	"auth/dmarc":              {"auth/internal/lint", "auth/internal/txt", "finding", "resolve", "golang.org/x/net/publicsuffix"},
-	"":                        {"finding", "resolve", "bounce", "dnsbl", "content", "auth", "auth/iprev", "auth/spf", "auth/dkim", "auth/dmarc"},
+	"":                        {"finding", "resolve", "bounce", "dnsbl", "content", "auth", "auth/iprev", "auth/spf", "auth/dkim", "auth/dmarc", "warmup"},
 	"report":                  {"", "finding", "bounce", "dnsbl", "auth/iprev"},
 }
 

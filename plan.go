@@ -141,10 +141,18 @@ func (r *run) plan() {
 			r.addStep(s)
 		}
 	}
+	again, begins := r.rewarm()
 	if len(r.out.Causes) > 0 && r.main().Action == bounce.Failed && r.retestable(r.out.Causes[0]) {
-		r.addStep(Step{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.fill("Then send one test to {addr}; if it is accepted, send the rest."), Verify: "The receiver accepts it."})
+		what := "Then send one test to {addr}; if it is accepted, send the rest."
+		if begins {
+			what = "Then send one test to {addr}; if it is accepted, go on with the next step."
+		}
+		r.addStep(Step{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.fill(what), Verify: "The receiver accepts it."})
 	}
-	order := []Phase{PhaseStop, PhaseRepair, PhaseDelist, PhaseAsk, PhaseRetest, PhaseCleanUp}
+	if begins {
+		r.addStep(again)
+	}
+	order := []Phase{PhaseStop, PhaseRepair, PhaseDelist, PhaseAsk, PhaseRetest, PhaseRewarm, PhaseCleanUp}
 	slices.SortStableFunc(r.out.Plan, func(a, b Step) int { return slices.Index(order, a.Phase) - slices.Index(order, b.Phase) })
 }
 

@@ -28,6 +28,8 @@ type Case struct {
 	MailFrom  string     // the envelope sender
 	Recipient string     // the envelope recipient
 	Bounced   time.Time  // when it was refused; else the date of the bounce is taken
+	Bulk      bool       // the mail goes to many, though no field of it says so
+	Volume    int        // mails a day to this receiver before it refused, where that is known
 
 	Control      Control        // who runs the sending server
 	OwnDomains   []string       // domains under which the caller sends: they tell a forged mail's bounce

@@ -6,6 +6,7 @@
 //	rebound dnsbl 198.51.100.7 shop.example
 //	rebound auth shop.example
 //	rebound content newsletter.eml
+//	rebound warmup plan -target 1000000
 //
 // Each command explains itself with -h. The exit status is 0 when the job was
 // done, 2 when nothing at all could be said; with -exit-code it is 1 when
@@ -54,7 +55,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	root := &cli.Command{
 		Name: "rebound", Usage: "say why a mail was refused, and how to get the next one delivered",
 		Version: version(), Reader: in, Writer: out, ErrWriter: errOut,
-		Commands:       []*cli.Command{a.diagnoseCommand(), a.bounceCommand(), a.dnsblCommand(), a.authCommand(), a.contentCommand()},
+		Commands:       []*cli.Command{a.diagnoseCommand(), a.bounceCommand(), a.dnsblCommand(), a.authCommand(), a.contentCommand(), a.warmupCommand()},
 		ExitErrHandler: func(context.Context, *cli.Command, error) {},
 		OnUsageError:   func(_ context.Context, _ *cli.Command, err error, _ bool) error { return err },
 	}
@@ -63,7 +64,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	}
 	root.Action = func(_ context.Context, c *cli.Command) error {
 		if c.NArg() > 0 {
-			return fmt.Errorf("there is no command %q; the commands are diagnose, bounce, dnsbl, auth and content", c.Args().First())
+			return fmt.Errorf("there is no command %q; the commands are diagnose, bounce, dnsbl, auth, content and warmup", c.Args().First())
 		}
 		return cli.ShowRootCommandHelp(c)
 	}

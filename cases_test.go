@@ -33,6 +33,8 @@ type story struct {
 	OwnAddresses []netip.Prefix  `json:"own_addresses"`
 	Now          time.Time       `json:"now"`
 	Bounced      time.Time       `json:"bounced"`
+	Bulk         bool            `json:"bulk"`
+	Volume       int             `json:"volume"`
 
 	dir    string
 	bounce []byte
@@ -73,7 +75,7 @@ func read(t testing.TB, file string) []byte {
 func (s story) input() rebound.Case {
 	return rebound.Case{
 		Bounce: s.bounce, Reply: strings.TrimSpace(s.reply), IP: s.IP, HELO: s.HELO, MailFrom: s.MailFrom, Recipient: s.Recipient,
-		Message: []byte(s.Message), Control: s.Control, OwnDomains: s.OwnDomains, OwnAddresses: s.OwnAddresses, Bounced: s.Bounced,
+		Message: []byte(s.Message), Control: s.Control, OwnDomains: s.OwnDomains, OwnAddresses: s.OwnAddresses, Bulk: s.Bulk, Volume: s.Volume, Bounced: s.Bounced,
 	}
 }
 

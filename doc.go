@@ -37,6 +37,9 @@
 // domain. Diagnosis.Checks says how each ended, and why one was not made. Package
 // bounce, which reads what came back, works without any of this.
 //
+// After a block of bulk mail from an address of one's own, the plan ends with how to begin
+// anew, and [Outcome] tells a controller of package warmup what came back.
+//
 // # What leaves the machine
 //
 // DNS questions alone, to the resolver of the [Diagnoser]: the sending address and

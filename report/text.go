@@ -13,6 +13,7 @@ import (
 	"github.com/rebound-mail/rebound"
 	"github.com/rebound-mail/rebound/bounce"
 	"github.com/rebound-mail/rebound/finding"
+	"github.com/rebound-mail/rebound/warmup"
 )
 
 // Options say how a text report looks. The zero value is plain text of 80
@@ -132,6 +133,9 @@ func (t *text) plan(plan []rebound.Step) {
 		if s.Record != nil {
 			t.record(s.Record)
 		}
+		if s.Schedule != nil {
+			t.wrap("   days: ", "   ", days(s.Schedule))
+		}
 		if s.URL != "" {
 			t.wrap("   page: ", "   ", s.URL)
 		}
@@ -139,6 +143,23 @@ func (t *text) plan(plan []rebound.Step) {
 			t.wrap("   to see that it is done: ", "   ", s.Verify)
 		}
 	}
+}
+
+// maxScheduled bounds the days that are shown of a schedule.
+const maxScheduled = 10
+
+// days tells the volumes of a schedule.
+func days(s *warmup.Schedule) string {
+	var list []string
+	for n, d := range s.All() {
+		if n > maxScheduled {
+			last := s.Days[len(s.Days)-1]
+			list = append(list, fmt.Sprintf("… %s %d", last.Date, last.Total))
+			break
+		}
+		list = append(list, fmt.Sprintf("%s %d", d.Date, d.Total))
+	}
+	return strings.Join(list, ", ")
 }
 
 func (t *text) record(r *finding.Record) {

@@ -34,7 +34,7 @@ const (
 // (Okabe and Ito), and the signs of what was decided.
 var (
 	svgColours = []string{"#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#8c8c8c"}
-	svgSigns   = map[Action]string{Hold: "–", BackOff: "▼", Pause: "■", Rewarm: "↺"}
+	svgSigns   = map[Action]string{Hold: "◆", BackOff: "▼", Pause: "■", Rewarm: "↺"}
 )
 
 const svgStyle = `text{font:12px system-ui,sans-serif;fill:#222}.t{font-size:16px;font-weight:600}.a{text-anchor:end}.m{text-anchor:middle}.g{stroke:#ddd}.x{stroke:#666}.b{fill:#fff}` +

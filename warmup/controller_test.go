@@ -179,7 +179,7 @@ func TestPauses(t *testing.T) {
 	if g := c.Allow(ip, "google", 1, at.Add(time.Hour)); g.RetryAt != at.Add(24*time.Hour) {
 		t.Errorf("a block twice: %+v", g)
 	}
-	d := c.Close(warmup.DateOf(monday))[1-1]
+	d := c.Close(warmup.DateOf(monday))[0]
 	if d.Provider != "google" || d.Action != warmup.Pause || d.To != 1960 { // a quarter of 8,000 less two per cent
 		t.Errorf("decided: %+v", d)
 	}

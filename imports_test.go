@@ -37,7 +37,7 @@ var mayImport = map[string][]string{
 	"":                        {"finding", "resolve", "bounce", "dnsbl", "content", "auth", "auth/iprev", "auth/spf", "auth/dkim", "auth/dmarc", "warmup"},
 	"warmup":                  {},
 	"warmup/warmuptest":       {"warmup"},
-	"report":                  {"", "finding", "bounce", "dnsbl", "auth/iprev", "warmup"},
+	"report":                  {"", "finding", "bounce", "dnsbl", "warmup"},
 }
 
 // budget is how many packages outside the standard library and this module each

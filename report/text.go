@@ -65,10 +65,8 @@ func (t *text) paint(style, s string) string {
 }
 
 func (t *text) headline(h rebound.Headline) {
-	for _, line := range []struct{ label, text string }{
-		{"Refused", h.Who}, {"Cause", h.Why}, {"They say", h.They}, {"Do first", h.Do}, {"Address", h.Keep},
-	} {
-		fmt.Fprintf(&t.b, "%s%s\n", t.paint(bold, fmt.Sprintf("%-10s", line.label)), line.text)
+	for _, line := range labels(h) {
+		fmt.Fprintf(&t.b, "%s%s\n", t.paint(bold, fmt.Sprintf("%-10s", line.Label)), line.Text)
 	}
 }
 
@@ -85,12 +83,7 @@ var states = map[rebound.State]string{
 func (t *text) causes(causes []rebound.Cause) {
 	t.section("Why")
 	for i, c := range causes {
-		word := string(c.Certainty)
-		if c.Certainty == bounce.Unsure || word == "" {
-			word = "not certain"
-		}
-		title := fmt.Sprintf("%s (%s; %s)", c.Summary, word, states[c.State])
-		t.wrap(fmt.Sprintf("%d. ", i+1), "   ", title+".")
+		t.wrap(fmt.Sprintf("%d. ", i+1), "   ", fmt.Sprintf("%s (%s).", c.Summary, standing(c)))
 		if c.Detail != "" {
 			t.wrap("   ", "   ", c.Detail)
 		}
@@ -98,6 +91,13 @@ func (t *text) causes(causes []rebound.Cause) {
 			t.wrap("   - "+evidenceLabel(e)+": ", "     ", quote(e))
 		}
 	}
+}
+
+func certainty(c rebound.Cause) string {
+	if c.Certainty == bounce.Unsure || c.Certainty == "" {
+		return "not certain"
+	}
+	return string(c.Certainty)
 }
 
 func evidenceLabel(e finding.Evidence) string {
@@ -111,7 +111,7 @@ func evidenceLabel(e finding.Evidence) string {
 	case finding.KindTable:
 		return "catalogue"
 	}
-	return e.Kind
+	return rebound.Plain(e.Kind)
 }
 
 func quote(e finding.Evidence) string {
@@ -130,17 +130,8 @@ func (t *text) plan(plan []rebound.Step) {
 	t.section("What to do, in this order")
 	for i, s := range plan {
 		t.wrap(fmt.Sprintf("%d. ", i+1), "   ", fmt.Sprintf("[%s] %s: %s", s.Phase, s.Who, s.What))
-		if s.Record != nil {
-			t.record(s.Record)
-		}
-		if s.Schedule != nil {
-			t.wrap("   days: ", "   ", days(s.Schedule))
-		}
-		if s.URL != "" {
-			t.wrap("   page: ", "   ", s.URL)
-		}
-		if s.Verify != "" {
-			t.wrap("   to see that it is done: ", "   ", s.Verify)
+		for _, line := range stepLines(s) {
+			t.wrap("   "+line.Label+": ", "   ", line.Text)
 		}
 	}
 }
@@ -162,20 +153,6 @@ func days(s *warmup.Schedule) string {
 	return strings.Join(list, ", ")
 }
 
-func (t *text) record(r *finding.Record) {
-	name := strings.TrimSuffix(r.Name, ".") + ". " + r.Type
-	switch {
-	case r.Old != "" && r.New != "":
-		t.wrap("   record: ", "   ", fmt.Sprintf("%s %s (now: %s)", name, r.New, r.Old))
-	case r.New != "":
-		t.wrap("   record: ", "   ", name+" "+r.New)
-	case r.Old != "":
-		t.wrap("   record: ", "   ", name+" (now: "+r.Old+")")
-	default:
-		t.wrap("   record: ", "   ", name)
-	}
-}
-
 // recipients lists them where there are several.
 func (t *text) recipients(d *rebound.Diagnosis) {
 	if len(d.Recipients) < 2 {
@@ -187,11 +164,7 @@ func (t *text) recipients(d *rebound.Diagnosis) {
 			t.wrap("   ", "   ", fmt.Sprintf("and %d more", len(d.Recipients)-i))
 			return
 		}
-		keep := "keep"
-		if r.Suppress {
-			keep = "suppress"
-		}
-		t.wrap("   ", "     ", fmt.Sprintf("%s: %s, %s (%s; %s)", r.Address, r.Action, r.Reason, r.Permanence, keep))
+		t.wrap("   ", "     ", fmt.Sprintf("%s: %s, %s (%s; %s)", r.Address, r.Action, r.Reason, r.Permanence, kept(r.Suppress)))
 	}
 }
 

@@ -122,7 +122,7 @@ func (a *app) writer(c *cli.Command) io.Writer {
 // URLs too. What is written to it in one call is whole.
 type redactor struct{ w io.Writer }
 
-var mailAddress = regexp.MustCompile(`(?:"[^"\n]{1,64}"|[\pL\pN!#$%&'*+=?^_{|}~.-]+)(@|%40|&#64;)(\[[0-9A-Fa-f.:]+\]|[\pL\pN-]+(?:\.[\pL\pN-]+)*)`)
+var mailAddress = regexp.MustCompile(`(?:"[^"\n]{1,64}"|[\\\pL\pN!#$%&'*+=?^_{|}~.-]+)(@|%40|&#64;)(\[[0-9A-Fa-f.:]+\]|[\pL\pN-]+(?:\.[\pL\pN-]+)*)`)
 
 // cutWord is a word, or a quotation, that the end of a line has cut: what is left
 // of it may be part of an address.

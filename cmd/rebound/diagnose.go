@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -48,6 +50,10 @@ func (a *app) diagnoseCommand() *cli.Command {
 			&cli.StringFlag{Name: "control", Usage: "who runs the sending server: `WHO` is own, shared (a sending service) or relay"},
 			&cli.StringSliceFlag{Name: "own-domain", Usage: "a `DOMAIN` that you send under; tells bounces of forged mail"},
 			&cli.StringSliceFlag{Name: "own-address", Usage: "an address or `PREFIX` that you send from; likewise"},
+			&cli.BoolFlag{Name: "bulk", Usage: "the mail goes to many, though no field of it says so"},
+			&cli.IntFlag{Name: "volume", Usage: "`MAILS` a day went to this receiver before it refused"},
+			&cli.BoolFlag{Name: "markdown", Usage: "write Markdown, for a ticket"},
+			&cli.StringFlag{Name: "html", Usage: "write a page to `FILE`, - for standard output, beside the text"},
 			&cli.StringFlag{Name: "bounced", Usage: "the `TIME` of the refusal, where the bounce does not say"},
 			&cli.StringFlag{Name: "now", Usage: "take `TIME` for the present"},
 		),
@@ -124,7 +130,7 @@ func (a *app) diagnose(ctx context.Context, c *cli.Command) error {
 
 // caseFlags speak of a mail of the caller's: with one of them, the demonstration
 // is not what was asked for.
-var caseFlags = []string{"reply", "ip", "helo", "mail-from", "recipient", "message", "control", "own-domain", "own-address", "bounced", "now", "zone", "server", "offline"}
+var caseFlags = []string{"reply", "ip", "bulk", "volume", "helo", "mail-from", "recipient", "message", "control", "own-domain", "own-address", "bounced", "now", "zone", "server", "offline"}
 
 // firstSet returns the first of the flags that is given, or "".
 func firstSet(c *cli.Command, flags []string) string {
@@ -170,10 +176,25 @@ func (a *app) one(ctx context.Context, c *cli.Command, d *rebound.Diagnoser, nam
 	a.done++
 	a.found = a.found || diagnosis.Causes[0].Kind != rebound.NotABounce
 	w := a.writer(c)
+	if file := c.String("html"); file != "" {
+		if err := a.writePage(c, file, diagnosis); err != nil || file == "-" {
+			return err
+		}
+	}
 	if c.Bool("json") {
 		return writeJSON(w, diagnosisLine{name, diagnosis})
 	}
 	var b strings.Builder
+	if c.Bool("markdown") {
+		if err := report.Markdown(&b, diagnosis); err != nil {
+			return err
+		}
+		if a.done > 1 {
+			b.WriteByte('\n')
+		}
+		_, err := io.WriteString(w, b.String())
+		return err
+	}
 	if name != "" {
 		fmt.Fprintf(&b, "== %s\n", rebound.Plain(name))
 	}
@@ -186,6 +207,27 @@ func (a *app) one(ctx context.Context, c *cli.Command, d *rebound.Diagnoser, nam
 	}
 	_, err = io.WriteString(w, b.String())
 	return err
+}
+
+// writePage writes the report as a page: the first to file, the second to file-2.
+func (a *app) writePage(c *cli.Command, file string, d *rebound.Diagnosis) error {
+	var b bytes.Buffer
+	if err := report.HTML(&b, d); err != nil {
+		return err
+	}
+	text := b.Bytes()
+	if c.Bool("redact") {
+		text = []byte(redact(b.String()))
+	}
+	if file == "-" {
+		_, err := a.out.Write(text)
+		return err
+	}
+	if a.done > 1 {
+		ext := filepath.Ext(file)
+		file = fmt.Sprintf("%s-%d%s", strings.TrimSuffix(file, ext), a.done, ext)
+	}
+	return plainError(os.WriteFile(file, text, 0o600))
 }
 
 // width is what the shell says of the terminal, at most 100 columns.
@@ -211,7 +253,7 @@ func (a *app) progress() func(rebound.Event) {
 
 // readCase reads the flags about the mail.
 func readCase(c *cli.Command) (rebound.Case, error) {
-	cs := rebound.Case{Reply: c.String("reply"), HELO: c.String("helo"), MailFrom: c.String("mail-from"), Recipient: c.String("recipient"), OwnDomains: c.StringSlice("own-domain")}
+	cs := rebound.Case{Reply: c.String("reply"), HELO: c.String("helo"), MailFrom: c.String("mail-from"), Recipient: c.String("recipient"), OwnDomains: c.StringSlice("own-domain"), Bulk: c.Bool("bulk"), Volume: c.Int("volume")}
 	if cs.Reply != "" && c.NArg() > 0 {
 		return cs, errors.New("-reply and files exclude each other")
 	}

@@ -459,3 +459,21 @@ func FuzzCutMessage(f *testing.F) {
 		}
 	})
 }
+
+func TestDiagnoseWritesReports(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "report.html")
+	var out, errOut bytes.Buffer
+	status := run(t.Context(), []string{"rebound", "diagnose", "-html", file, "-markdown", "-redact"}, strings.NewReader(""), &out, &errOut)
+	page, err := os.ReadFile(file)
+	if status != exitDone || err != nil || !strings.Contains(string(page), "<h1>mx1.recipient.example refused mail") || strings.Contains(string(page), "anna") {
+		t.Errorf("status %d, %v, the page:\n%.600s", status, err, page)
+	}
+	if !strings.HasPrefix(out.String(), "# mx1.recipient.example refused") || strings.Contains(out.String(), "anna") {
+		t.Errorf("Markdown:\n%.600s", out.String())
+	}
+	out.Reset()
+	status = run(t.Context(), []string{"rebound", "diagnose", "-html", "-"}, strings.NewReader(""), &out, &errOut)
+	if status != exitDone || !strings.HasPrefix(out.String(), "<!doctype html>") || strings.Contains(out.String(), "Refused   ") {
+		t.Errorf("status %d, the page on standard output:\n%.300s", status, out.String())
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 )
 
 // A Goal is what an identity is to send in the end.
@@ -25,9 +26,12 @@ type Config struct {
 	// receivers know a sender by, and what is warmed up: an address, or a domain that signs.
 	Goal  Goal
 	Goals map[string]Goal
-	// First is the allowance of the first day, all providers together; 500 when 0.
+	// First is the allowance of the first day, all providers together, and 20 at least to
+	// each; 500 when 0.
 	First int
-	// Hours is over how many hours a day the sender spreads its mail; 24 when 0.
+	// Hours is over how many hours a day the sender spreads its mail; 24 when 0. A sender
+	// that uses fewer hours than that leaves some of its allowance, and less than Limits.Used
+	// of it never rises.
 	Hours int
 	// Location is where days begin and end; UTC when nil.
 	Location *time.Location
@@ -36,14 +40,15 @@ type Config struct {
 }
 
 // Limits are the thresholds of the controller, as rates from 0 to 1. A rate counts as
-// above a limit only when its lower bound is (Wilson, 95 %): a few mails prove nothing.
+// above a limit only when its lower bound is (Wilson, 95 %), and when three mails and more
+// are behind it: one or two prove nothing.
 type Limits struct {
 	DeferredHold, DeferredBack   float64 // of what was delivered or deferred on a day
 	Blocked                      float64 // of what was delivered or blocked on a day
 	BouncedHold, BouncedBack     float64 // hard bounces, of what was accepted; the last days count too
 	ComplainedHold, ComplainBack float64 // of what was delivered; the last days count too
 	Breaker                      float64 // deferred, of that and what was delivered, in the last hours
-	HourBlocked                  float64 // blocked, of that and what was delivered, in an hour
+	BlockedNow                   float64 // blocked, of that and what was delivered, in the last hours
 	Used                         float64 // of the allowance: less delivered is no evidence for more
 	Delivered                    float64 // of the attempts: less is no ground for more
 	Growth                       float64 // the largest factor from a day to the next
@@ -58,7 +63,7 @@ func DefaultLimits() Limits {
 		Blocked:     0.05,
 		BouncedHold: 0.02, BouncedBack: 0.05,
 		ComplainedHold: 0.001, ComplainBack: 0.003,
-		Breaker: 0.15, HourBlocked: 0.30,
+		Breaker: 0.15, BlockedNow: 0.30,
 		Used: 0.60, Delivered: 0.85,
 		Growth: maxGrowth,
 	}
@@ -70,7 +75,7 @@ const (
 	firstDay    = 500  // mails on the first day, all providers together
 	leastDay    = 20   // mails on the first day to one provider
 	maxGrowth   = 2.5  // a day
-	minGrowth   = 1.05 // a day
+	minGrowth   = 1.06 // a day
 	largeGrowth = 1.5  // above large
 	hugeGrowth  = 1.25 // above huge
 	large       = 100_000
@@ -78,9 +83,13 @@ const (
 
 	learnClean = 1.12 // how much of the growth beyond 1 is kept or won: after a clean day
 	learnHold  = 0.85
-	learnBack  = 0.60
+	learnBack  = 0.70
 
+	few        = 3 // mails that prove something
 	backOff    = 0.7
+	leastKept  = 0.25 // of the allowance, after a day that was worse
+	unusedMost = 4    // times what was delivered of late: a larger allowance comes down
+	leastCut   = 1.0 / 64
 	afterBlock = 0.25
 	idleDecay  = 0.98
 	forgotten  = 30   // days after which a provider has forgotten a sender (SendGrid, Braze)
@@ -185,7 +194,8 @@ func (h *Hint) UnmarshalJSON(b []byte) error {
 // A Grant is what may go now.
 type Grant struct {
 	OK int // mails that are reserved for the caller
-	// RetryAt is when more may go; the zero time when all that was asked for was granted.
+	// RetryAt is when more may go; the zero time when all that was asked for was granted, or
+	// nothing ever may (NoShare, BadName).
 	RetryAt time.Time
 	// Overflow is what was not granted: mails for addresses that are warm already, or for
 	// later.
@@ -206,11 +216,31 @@ var (
 type Controller struct {
 	cfg    Config
 	limits Limits
+	aim    aim
+	aims   map[string]aim
 
 	mu     sync.Mutex
 	lines  map[key]*line
 	order  []*line // by identity and provider, once sorted
 	sorted bool
+}
+
+// An aim is a goal with its parts for each provider.
+type aim struct {
+	mix          Mix
+	share, first map[Provider]int // mails a day in the end, and on the first day
+}
+
+// aimOf works a goal out.
+func (cfg Config) aimOf(g Goal) aim {
+	order := g.Mix.Providers()
+	a := aim{g.Mix, map[Provider]int{}, map[Provider]int{}}
+	shares, firsts := g.Mix.split(g.Target, order), g.Mix.split(cfg.First, order)
+	for i, p := range order {
+		a.share[p] = shares[i]
+		a.first[p] = min(shares[i], max(min(leastDay, cfg.First), firsts[i]))
+	}
+	return a
 }
 
 type key struct {
@@ -256,7 +286,11 @@ func New(cfg Config) (*Controller, error) {
 	if !(limits.Growth >= minGrowth && limits.Growth <= 10) {
 		return nil, fmt.Errorf("warmup: a growth of %v a day: it may be %v to 10", limits.Growth, minGrowth)
 	}
-	return &Controller{cfg: cfg, limits: limits, lines: map[key]*line{}}, nil
+	c := &Controller{cfg: cfg, limits: limits, lines: map[key]*line{}, aim: cfg.aimOf(cfg.Goal), aims: map[string]aim{}}
+	for name, g := range cfg.Goals {
+		c.aims[name] = cfg.aimOf(g)
+	}
+	return c, nil
 }
 
 func (g Goal) check() error {
@@ -266,11 +300,11 @@ func (g Goal) check() error {
 	return g.Mix.check()
 }
 
-func (c *Controller) goal(identity string) Goal {
-	if g, ok := c.cfg.Goals[identity]; ok {
-		return g
+func (c *Controller) aimFor(identity string) aim {
+	if a, ok := c.aims[identity]; ok {
+		return a
 	}
-	return c.cfg.Goal
+	return c.aim
 }
 
 // A moment is a time as the controller sees it.
@@ -296,48 +330,61 @@ func (m moment) next() time.Time {
 	return time.Unix((m.hour+1)*3600-m.offset, 0).In(m.t.Location())
 }
 
-// startOf is when a day begins.
+// startOf is when a day begins: at midnight, or where that is left out, as some zones do
+// in spring, at the next moment there is.
 func (c *Controller) startOf(d Date) time.Time {
 	y, m, day := d.Time().Date()
-	return time.Date(y, m, day, 0, 0, 0, 0, c.cfg.Location)
+	t := time.Date(y, m, day, 0, 0, 0, 0, c.cfg.Location)
+	if DateOf(t) < d {
+		if _, end := t.ZoneBounds(); !end.IsZero() {
+			t = end
+		}
+	}
+	return t
+}
+
+// counted is the provider that a mail to p counts as.
+func (a aim) counted(p Provider) Provider {
+	if _, ok := a.mix[p]; !ok {
+		return Other
+	}
+	return p
 }
 
 // line finds or begins the line of an identity and a provider, at a day.
 func (c *Controller) line(identity string, p Provider, day Date) *line {
+	a := c.aimFor(identity)
+	p = a.counted(p)
 	if l, ok := c.lines[key{identity, p}]; ok {
 		return l
 	}
-	g := c.goal(identity)
 	if n := len(c.order); n > 0 && c.order[n-1].Identity == identity {
 		identity = c.order[n-1].Identity // one copy for all its providers
 	} else {
 		identity = strings.Clone(identity)
 	}
-	if _, ok := g.Mix[p]; !ok {
-		p = Other
-		if l, ok := c.lines[key{identity, p}]; ok {
-			return l
-		}
-	}
-	share := g.Mix[p]
 	l := &line{Line: Line{Identity: identity, Provider: Provider(strings.Clone(string(p))), Day: day, Growth: c.limits.Growth}}
-	l.share = int(math.Round(float64(g.Target) * share))
-	l.first = c.firstOf(g, l.Provider, l.share)
+	l.share, l.first = a.share[p], a.first[p]
 	l.Allowance = l.first
-	c.lines[key{l.Identity, p}] = l
+	c.lines[key{l.Identity, l.Provider}] = l
 	c.order, c.sorted = append(c.order, l), false
 	return l
 }
 
-// firstOf is the allowance of a first day.
-func (c *Controller) firstOf(g Goal, p Provider, share int) int {
-	return min(share, max(min(leastDay, c.cfg.First), int(float64(c.cfg.First)*g.Mix[p])))
+// maxIdentity bounds the name of an identity, in octets: that of a domain.
+const maxIdentity = 255
+
+func validIdentity(s string) bool {
+	return s != "" && len(s) <= maxIdentity && utf8.ValidString(s)
 }
 
 // Allow reserves up to n mails from an identity to a provider, and says how many may go
 // now. What was reserved counts as sent; [Controller.Release] gives back what was not.
 // Mails that are tried again count like new ones, and should go first.
 func (c *Controller) Allow(identity string, p Provider, n int, now time.Time) Grant {
+	if !validIdentity(identity) {
+		return Grant{Overflow: max(n, 0), Reason: Reason{Code: BadName}}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	at := c.moment(now)
@@ -357,18 +404,18 @@ func (c *Controller) allow(l *line, n int, at moment) Grant {
 		g.Reason = Reason{Code: ClockBack, Until: c.startOf(l.Day)}
 	case at.t.Before(l.Until):
 		g.Reason = Reason{Code: l.Why, Until: l.Until}
-	case l.Spent >= l.Allowance:
-		g.Reason = Reason{Code: DaySpent, N: l.Spent, Limit: float64(l.Allowance), Until: c.startOf(l.Day + 1)}
+	case l.Spent >= l.allowed():
+		g.Reason = Reason{Code: DaySpent, N: l.Spent, Limit: float64(l.allowed()), Until: c.startOf(l.Day + 1)}
 	default:
 		perHour := l.perHour(c.cfg.Hours)
-		ok := min(n, perHour-l.HourSpent, l.Allowance-l.Spent)
+		ok := min(n, perHour-l.HourSpent, l.allowed()-l.Spent)
 		g.OK = max(ok, 0)
 		l.Spent += g.OK
 		l.HourSpent += g.OK
 		if g.OK < n {
 			g.Reason = Reason{Code: HourSpent, N: l.HourSpent, Limit: float64(perHour), Until: at.next()}
-			if l.Spent >= l.Allowance {
-				g.Reason = Reason{Code: DaySpent, N: l.Spent, Limit: float64(l.Allowance), Until: c.startOf(l.Day + 1)}
+			if l.Spent >= l.allowed() {
+				g.Reason = Reason{Code: DaySpent, N: l.Spent, Limit: float64(l.allowed()), Until: c.startOf(l.Day + 1)}
 			}
 		}
 	}
@@ -384,7 +431,10 @@ func (c *Controller) Release(identity string, p Provider, n int, now time.Time) 
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	at := c.moment(now)
-	l := c.line(identity, p, at.day)
+	l, ok := c.lines[key{identity, c.aimFor(identity).counted(p)}]
+	if !ok || at.day < l.Day { // of a day that is closed
+		return
+	}
 	c.bring(l, at)
 	n = min(max(n, 0), l.Spent)
 	l.Spent -= n
@@ -398,8 +448,11 @@ func (c *Controller) Observe(identity string, o Outcome, now time.Time) error {
 	if n == 0 {
 		n = 1
 	}
-	if o.Kind < Delivered || o.Kind > Listed || n < 0 || n > MaxTarget || o.Hint.Wait < 0 || o.Hint.Wait > maxHint || o.Hint.Connections < 0 {
-		return fmt.Errorf("%w: %s, %d mails, wait %v", ErrOutcome, o.Kind, o.N, o.Hint.Wait)
+	if o.Kind < Delivered || o.Kind > Listed || n < 0 || n > MaxTarget || !o.Hint.valid() || !validIdentity(identity) {
+		return fmt.Errorf("%w: %s, %d mails from %.50q, %+v", ErrOutcome, o.Kind, o.N, identity, o.Hint)
+	}
+	if err := c.aimFor(identity).check(o.Provider); err != nil {
+		return err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -413,8 +466,25 @@ func (c *Controller) Observe(identity string, o Outcome, now time.Time) error {
 	return nil
 }
 
-// maxHint bounds what a provider can ask for.
-const maxHint = 30 * 24 * time.Hour
+// What a provider can ask for.
+const (
+	maxHint        = 30 * 24 * time.Hour
+	maxConnections = 1000
+)
+
+func (h Hint) valid() bool {
+	return h.Wait >= 0 && h.Wait <= maxHint && h.Connections >= 0 && h.Connections <= maxConnections
+}
+
+// check reports why outcomes of a provider cannot be counted.
+func (a aim) check(p Provider) error {
+	_, named := a.mix[p]
+	_, other := a.mix[Other]
+	if !p.valid() || !named && !other {
+		return fmt.Errorf("%w: %q; the mix has %v", ErrProvider, string(p), a.mix.Providers())
+	}
+	return nil
+}
 
 func (c *Controller) observe(l *line, k Kind, n int, h Hint, at moment) {
 	l.count(k, n)
@@ -422,7 +492,7 @@ func (c *Controller) observe(l *line, k Kind, n int, h Hint, at moment) {
 	case Deferred:
 		c.breaker(l, h, at)
 	case Blocked:
-		if low := lower(l.HourBlocked, l.HourAll); low > c.limits.HourBlocked {
+		if l.RecentBlocked >= few && lower(l.RecentBlocked, l.RecentDelivered+l.RecentBlocked) > c.limits.BlockedNow {
 			c.pause(l, BlockedNow, at)
 		}
 	case Listed:
@@ -442,11 +512,11 @@ func (c *Controller) observe(l *line, k Kind, n int, h Hint, at moment) {
 // breaker closes a provider for two, four, eight hours when the deferrals of the last hours
 // show that it takes less than it is sent, and halves what goes in an hour.
 func (c *Controller) breaker(l *line, h Hint, at moment) {
-	if at.t.Before(l.Until) || lower(l.RecentDeferred, l.RecentAll) <= c.limits.Breaker {
+	if at.t.Before(l.Until) || l.RecentDeferred < few || lower(l.RecentDeferred, l.RecentDelivered+l.RecentDeferred) <= c.limits.Breaker {
 		return
 	}
 	l.Trips++
-	l.Cut = l.cut() / 2
+	l.Cut = max(l.cut()/2, leastCut)
 	l.Signals = true
 	if h.Wait == 0 {
 		l.Until, l.Why = at.t.Add(time.Duration(1<<min(l.Trips, 3))*time.Hour), Breaker
@@ -464,7 +534,10 @@ func (c *Controller) pause(l *line, why Code, at moment) {
 	}
 	l.Stopped = true
 	l.Pauses++
-	l.Until, l.Why = at.t.Add(time.Duration(min(l.Pauses, 3))*24*time.Hour), why
+	l.Why = why
+	if until := at.t.Add(time.Duration(min(l.Pauses, 3)) * 24 * time.Hour); until.After(l.Until) {
+		l.Until = until
+	}
 }
 
 // Stats are the figures of a day so far, of one identity and provider.
@@ -482,39 +555,38 @@ type Stats struct {
 }
 
 // Record takes in the figures of days so far, as a dashboard gives them: in place of
-// [Controller.Observe], not beside it. The same figures twice count once. Figures of a
-// closed day, or lower ones than before, are refused, and then nothing is taken in.
+// [Controller.Observe], not beside it. The same figures twice count once. Those of providers
+// that the mix does not name count together as Other's, and so must be in one call. Figures
+// of a closed day, or lower ones than before, are refused, and then nothing is taken in.
 func (c *Controller) Record(list []Stats, now time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	at := c.moment(now)
-	list = slices.Clone(list)
-	slices.SortStableFunc(list, func(a, b Stats) int { return cmp.Compare(a.Day, b.Day) })
-	seen := map[key][5]int{}
-	days := map[key]Date{}
-	for _, s := range list {
-		k, was, day := c.before(s)
-		if d, ok := days[k]; ok {
-			was, day = seen[k], d
-		}
-		got := s.counts()
-		if slices.ContainsFunc(got[:], func(n int) bool { return n < 0 || n > MaxTarget }) || s.Hint.Wait < 0 || s.Hint.Wait > maxHint {
-			return fmt.Errorf("%w: %+v", ErrOutcome, s)
+	list, err := c.together(list)
+	if err != nil {
+		return err
+	}
+	for i, s := range list {
+		var was [5]int
+		day := Date(math.MinInt32)
+		if i > 0 && list[i-1].Identity == s.Identity && list[i-1].Provider == s.Provider {
+			day = list[i-1].Day + 1
+		} else if l, ok := c.lines[key{s.Identity, s.Provider}]; ok {
+			if day = l.Day; s.Day == day {
+				was = l.counts()
+			}
 		}
 		switch {
 		case s.Day < day:
 			return fmt.Errorf("%w: %s; %s to %s is at %s", ErrClosed, s.Day, s.Identity, s.Provider, day)
 		case s.Day > at.day:
 			return fmt.Errorf("%w: %s lies ahead, it is %s", ErrOutcome, s.Day, at.day)
-		case s.Day > day:
-			was = [5]int{}
 		}
-		for i := range got {
-			if got[i] < was[i] {
-				return fmt.Errorf("%w: %s to %s on %s", ErrFewer, s.Identity, s.Provider, s.Day)
+		for j, n := range s.counts() {
+			if n < was[j] {
+				return fmt.Errorf("%w: %s to %s on %s: %d %s, and %d before", ErrFewer, s.Identity, s.Provider, s.Day, n, Kind(j+1), was[j])
 			}
 		}
-		seen[k], days[k] = got, s.Day
 	}
 	for _, s := range list {
 		l := c.line(s.Identity, s.Provider, s.Day)
@@ -523,32 +595,72 @@ func (c *Controller) Record(list []Stats, now time.Time) error {
 			when = at
 		}
 		c.bring(l, when)
-		was, got := l.counts(), s.counts()
-		for i, n := range got {
+		was, rose := l.counts(), false
+		for i, n := range s.counts() {
 			if n > was[i] {
+				rose = true
 				c.observe(l, Kind(i+1), n-was[i], Hint{}, when)
 			}
 		}
-		if s.Listed {
+		if s.Listed && !l.Stopped {
 			c.observe(l, Listed, 1, Hint{}, when)
 		}
-		if s.Hint != (Hint{}) {
+		if rose && s.Hint != (Hint{}) {
 			c.observe(l, 0, 0, s.Hint, when)
 		}
 	}
 	return nil
 }
 
-// before returns the day that a line is at, and its counts.
-func (c *Controller) before(s Stats) (key, [5]int, Date) {
-	k := key{s.Identity, s.Provider}
-	if _, ok := c.goal(s.Identity).Mix[s.Provider]; !ok {
-		k.provider = Other
+// together adds the figures of a day up by what they count as, and puts them in the order
+// of identity, provider and day. Of two figures of one provider the later holds.
+func (c *Controller) together(list []Stats) ([]Stats, error) {
+	type of struct {
+		key
+		day Date
 	}
-	if l, ok := c.lines[k]; ok {
-		return k, l.counts(), l.Day
+	last := map[of]Stats{}
+	var order []of
+	for _, s := range list {
+		if got := s.counts(); slices.ContainsFunc(got[:], func(n int) bool { return n < 0 || n > MaxTarget }) || !s.Hint.valid() || !validIdentity(s.Identity) {
+			return nil, fmt.Errorf("%w: %+v", ErrOutcome, s)
+		}
+		if err := c.aimFor(s.Identity).check(s.Provider); err != nil {
+			return nil, err
+		}
+		k := of{key{s.Identity, s.Provider}, s.Day}
+		before, ok := last[k]
+		if !ok {
+			order = append(order, k)
+		}
+		for i, n := range s.counts() {
+			if n < before.counts()[i] {
+				return nil, fmt.Errorf("%w: %s to %s on %s", ErrFewer, s.Identity, s.Provider, s.Day)
+			}
+		}
+		last[k] = s
 	}
-	return k, [5]int{}, math.MinInt32
+	sums := map[of]int{} // where in out
+	var out []Stats
+	for _, k := range order {
+		s := last[k]
+		s.Provider = c.aimFor(s.Identity).counted(s.Provider)
+		k.provider = s.Provider
+		i, ok := sums[k]
+		if !ok {
+			sums[k] = len(out)
+			out = append(out, s)
+			continue
+		}
+		o := &out[i]
+		o.Delivered, o.Deferred, o.Blocked = add(o.Delivered, s.Delivered), add(o.Deferred, s.Deferred), add(o.Blocked, s.Blocked)
+		o.HardBounce, o.Complaint, o.Listed = add(o.HardBounce, s.HardBounce), add(o.Complaint, s.Complaint), o.Listed || s.Listed
+		o.Hint = Hint{max(o.Hint.Wait, s.Hint.Wait), max(o.Hint.Connections, s.Hint.Connections)}
+	}
+	slices.SortFunc(out, func(a, b Stats) int {
+		return cmp.Or(strings.Compare(a.Identity, b.Identity), strings.Compare(string(a.Provider), string(b.Provider)), cmp.Compare(a.Day, b.Day))
+	})
+	return out, nil
 }
 
 func (s Stats) counts() [5]int {
@@ -563,6 +675,9 @@ func (c *Controller) Close(day Date) []Decision {
 	defer c.mu.Unlock()
 	var all []Decision
 	for _, l := range c.inOrder() {
+		if l.share == 0 {
+			continue // no longer in the mix
+		}
 		if l.Day <= day {
 			c.bring(l, c.moment(c.startOf(day+1)))
 		}
@@ -586,18 +701,22 @@ type Status struct {
 	Done      bool      `json:"done"` // the share was delivered on three days
 }
 
-// Status returns where each line stands at a time, by identity and provider.
+// Status returns where each line would stand at a time, by identity and provider. It
+// changes nothing: outcomes of the days before can still be taken in.
 func (c *Controller) Status(now time.Time) []Status {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	at := c.moment(now)
 	var all []Status
-	for _, l := range c.inOrder() {
-		if at.day > l.Day {
-			c.bring(l, at)
+	for _, saved := range c.inOrder() {
+		if saved.share == 0 {
+			continue
 		}
-		s := Status{Identity: l.Identity, Provider: l.Provider, Day: l.Day, Allowance: l.Allowance, Spent: l.Spent, Share: l.share, Done: l.Held >= heldDays}
-		if now.Before(l.Until) {
+		l := *saved
+		c.bring(&l, at)
+		held := now.Before(l.Until)
+		s := Status{Identity: l.Identity, Provider: l.Provider, Day: l.Day, Allowance: l.allowed(), Spent: l.Spent, Share: l.share, Done: l.Held >= heldDays && !held && l.allowed() == l.share}
+		if held {
 			s.Until = l.Until
 			s.Why = Reason{Code: l.Why, Until: l.Until}.String()
 		} else if l.Last.Action != 0 {
@@ -619,26 +738,31 @@ func (c *Controller) inOrder() []*line {
 	return c.order
 }
 
-// Begin makes the lines of an identity, so that Close and Status tell of them before the
-// first mail. With evidence of what it sent before, each begins where that says.
-func (c *Controller) Begin(identity string, from map[Provider]Evidence, now time.Time) {
+// Begin makes the lines of an identity that are not there yet, so that Close and Status tell
+// of them before the first mail. With evidence of what it sent before, each of these begins
+// where that says.
+func (c *Controller) Begin(identity string, from map[Provider]Evidence, now time.Time) error {
+	if !validIdentity(identity) {
+		return fmt.Errorf("warmup: %.50q is no name of an identity", identity)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	at := c.moment(now)
-	for _, p := range c.goal(identity).Mix.Providers() {
-		l := c.line(identity, p, at.day)
-		e, ok := from[p]
-		if !ok {
+	for _, p := range c.aimFor(identity).mix.Providers() {
+		if _, ok := c.lines[key{identity, p}]; ok {
 			continue
 		}
-		v := float64(min(max(e.Volume, 0), MaxTarget)) * math.Pow(idleDecay, float64(max(e.Idle, 0)))
-		l.Best = v
+		l := c.line(identity, p, at.day)
+		e, ok := from[p]
+		if !ok || e.Idle >= forgotten {
+			continue
+		}
+		l.Best = float64(min(max(e.Volume, 0), MaxTarget)) * math.Pow(idleDecay, float64(max(e.Idle, 0)))
+		v := l.Best
 		if e.Blocked {
 			v *= afterBlock
 		}
-		if e.Idle >= forgotten {
-			v, l.Best = 0, 0
-		}
 		l.Allowance = min(l.share, max(l.first, int(v)))
 	}
+	return nil
 }

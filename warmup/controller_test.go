@@ -101,7 +101,7 @@ func TestDecisions(t *testing.T) {
 		{"one deferral of few proves nothing", true, counts{delivered: 296, deferred: 4}, warmup.Advance, warmup.AllWell, 740},
 		{"some deferrals", true, counts{delivered: 280, deferred: 20}, warmup.Hold, warmup.DeferralRate, 300},
 		{"many complaints", true, counts{delivered: 300, complaints: 4}, warmup.BackOff, warmup.ComplaintRate, 300},
-		{"some complaints", true, counts{delivered: 300, complaints: 2}, warmup.Hold, warmup.ComplaintRate, 300},
+		{"two complaints prove nothing", true, counts{delivered: 300, complaints: 2}, warmup.Advance, warmup.AllWell, 750},
 		{"a bad list", true, counts{delivered: 260, bounced: 40}, warmup.BackOff, warmup.BounceRate, 300},
 		{"some bounces", true, counts{delivered: 285, bounced: 15}, warmup.Hold, warmup.BounceRate, 300},
 		{"blocked", true, counts{delivered: 100, blocked: 200}, warmup.Pause, warmup.BlockedNow, 300},

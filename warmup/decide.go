@@ -39,15 +39,15 @@ type Line struct {
 	Stopped    bool `json:"stopped,omitempty"` // it blocked, or a list did
 
 	// The hours so far.
-	Hour           int64   `json:"hour,omitempty"` // since 1970
-	HourSpent      int     `json:"hour_spent,omitempty"`
-	HourAll        float64 `json:"hour_all,omitempty"`
-	HourBlocked    float64 `json:"hour_blocked,omitempty"`
-	RecentAll      float64 `json:"recent_all,omitempty"` // fading by a half each hour
-	RecentDeferred float64 `json:"recent_deferred,omitempty"`
-	Trips          int     `json:"trips,omitempty"`
-	Cut            float64 `json:"cut,omitempty"` // of an hour's mail; 0 is 1
-	Connections    int     `json:"connections,omitempty"`
+	Hour      int64 `json:"hour,omitempty"` // since 1970
+	HourSpent int   `json:"hour_spent,omitempty"`
+	// fading by a half each hour
+	RecentDelivered float64 `json:"recent_delivered,omitempty"`
+	RecentDeferred  float64 `json:"recent_deferred,omitempty"`
+	RecentBlocked   float64 `json:"recent_blocked,omitempty"`
+	Trips           int     `json:"trips,omitempty"`
+	Cut             float64 `json:"cut,omitempty"` // of an hour's mail; 0 is 1
+	Connections     int     `json:"connections,omitempty"`
 
 	Until  time.Time `json:"until,omitzero"` // nothing goes before
 	Why    Code      `json:"why,omitempty"`
@@ -70,7 +70,15 @@ type Decided struct {
 
 // perHour is what may go in an hour.
 func (l *line) perHour(hours int) int {
-	return int(math.Ceil(float64(l.Allowance) / float64(hours) * l.cut()))
+	return int(math.Ceil(float64(l.allowed()) / float64(hours) * l.cut()))
+}
+
+// allowed is the allowance within the goal of now, which may be another than before.
+func (l *line) allowed() int {
+	if l.Allowance == 0 {
+		return l.first
+	}
+	return min(l.Allowance, l.share)
 }
 
 func (l *line) cut() float64 {
@@ -81,26 +89,26 @@ func (l *line) cut() float64 {
 }
 
 func (l *line) count(k Kind, n int) {
-	x := float64(n)
+	recent := func(to *float64) { *to = min(*to+float64(n), maxRecent) }
 	switch k {
 	case Delivered:
 		l.Delivered = add(l.Delivered, n)
-		l.HourAll += x
-		l.RecentAll += x
+		recent(&l.RecentDelivered)
 	case Deferred:
 		l.Deferred = add(l.Deferred, n)
-		l.RecentDeferred += x
-		l.RecentAll += x
+		recent(&l.RecentDeferred)
 	case Blocked:
 		l.Blocked = add(l.Blocked, n)
-		l.HourBlocked += x
-		l.HourAll += x
+		recent(&l.RecentBlocked)
 	case HardBounce:
 		l.HardBounce = add(l.HardBounce, n)
 	case Complaint:
 		l.Complaint = add(l.Complaint, n)
 	}
 }
+
+// maxRecent bounds what is counted of the last hours.
+const maxRecent = 1e12
 
 // add adds without leaving what an int32 holds, for a machine whose int is one.
 func add(a, b int) int { return int(min(int64(a)+int64(b), math.MaxInt32)) }
@@ -124,29 +132,37 @@ func (c *Controller) bring(l *line, at moment) {
 	}
 	if past := at.hour - l.Hour; past > 0 {
 		fade := math.Pow(0.5, float64(min(past, 64)))
-		l.RecentAll *= fade
-		l.RecentDeferred *= fade
-		if l.Connections > 0 && l.HourBlocked == 0 && l.HourAll > 0 && l.RecentDeferred < 0.5 {
+		if l.Connections > 0 && l.RecentDelivered >= 1 && l.RecentBlocked+l.RecentDeferred < 0.5 {
 			if l.Connections++; l.Connections > 10 {
 				l.Connections = 0
 			}
 		}
-		l.Hour, l.HourSpent, l.HourAll, l.HourBlocked = at.hour, 0, 0, 0
+		l.RecentDelivered *= fade
+		l.RecentDeferred *= fade
+		l.RecentBlocked *= fade
+		l.Hour, l.HourSpent = at.hour, 0
 	}
 }
 
-// untouched reports whether nothing went out, and nothing came back, on a line's day.
+// untouched reports whether nothing went out on a line's day; one or two late answers to
+// mail of the days before do not count.
 func (l *line) untouched() bool {
-	return l.Spent == 0 && l.counts() == [5]int{} && !l.Signals && l.Last.Action != 0
+	return l.Spent == 0 && l.Delivered == 0 && l.Deferred+l.Blocked+l.HardBounce < few && !l.Stopped && l.Last.Action != 0
 }
 
 // idle lets days without mail pass.
 func (l *line) idle(days int) {
-	before := l.Allowance
+	before := l.allowed()
 	l.Idle += days
-	l.Held = 0
+	if l.Held < heldDays {
+		l.Held = 0
+	}
 	l.Best *= math.Pow(idleDecay, float64(days))
-	l.Last = Decided{Day: l.Day + Date(days) - 1, Action: Hold, From: before, To: l.Allowance, Reason: Reason{Code: NoMail, N: l.Idle}}
+	fade := math.Pow(memory, float64(days))
+	l.PastDelivered *= fade
+	l.PastBounced *= fade
+	l.PastComplained = l.PastComplained*fade + float64(l.Complaint)
+	l.Last = Decided{Day: l.Day + Date(days) - 1, Action: Hold, From: before, To: before, Reason: Reason{Code: NoMail, N: l.Idle}}
 	if l.Idle >= forgotten && l.Allowance > l.first {
 		l.Allowance, l.Best = l.first, 0
 		l.Last.Action, l.Last.To, l.Last.Reason.Code = Rewarm, l.first, Forgotten
@@ -155,7 +171,7 @@ func (l *line) idle(days int) {
 
 // close ends a line's day and decides on the next.
 func (c *Controller) close(l *line) {
-	day, before := l.Day, l.Allowance
+	day, before := l.Day, l.allowed()
 	switch {
 	case l.untouched() && l.Until.After(c.startOf(day+1)):
 		l.Last = Decided{Day: day, Action: Pause, From: before, To: before, Reason: Reason{Code: l.Why, Until: l.Until}}
@@ -169,7 +185,7 @@ func (c *Controller) close(l *line) {
 			c.pause(l, BlockedNow, c.moment(c.startOf(day+1)))
 			reason.Until = l.Until
 		}
-		l.Last = Decided{Day: day, Action: action, From: before, To: l.Allowance, Reason: reason}
+		l.Last = Decided{Day: day, Action: action, From: before, To: l.allowed(), Reason: reason}
 	}
 	l.Day++
 	l.Spent, l.Delivered, l.Deferred, l.Blocked, l.HardBounce, l.Complaint = 0, 0, 0, 0, 0, 0
@@ -196,7 +212,7 @@ func (c *Controller) decide(l *line) (Action, Reason) {
 	// failure never hides another.
 	rate := func(code Code, k, n, limit float64) (Reason, bool) {
 		r := Reason{Code: code, K: k, N: int(n), Lower: lower(k, n), Limit: limit}
-		return r, r.Lower > limit
+		return r, k >= few && r.Lower > limit
 	}
 	if l.Stopped {
 		return Pause, Reason{Code: l.Why, Until: l.Until}
@@ -222,27 +238,30 @@ func (c *Controller) decide(l *line) (Action, Reason) {
 			return t.action, r
 		}
 	}
-	attempts := min(float64(l.Allowance), max(float64(l.Spent), all))
+	allowed := float64(l.allowed())
+	attempts := min(allowed, max(float64(l.Spent), all))
 	switch {
-	case l.Signals:
+	case l.Signals, l.Until.After(c.startOf(l.Day)):
 		return Hold, Reason{Code: SlowedDown, N: l.Deferred}
-	case delivered < lim.Used*float64(l.Allowance):
-		return Hold, Reason{Code: TooFew, N: l.Delivered, Limit: lim.Used * float64(l.Allowance)}
+	case allowed > unusedMost*l.Best && l.allowed() > l.first:
+		return BackOff, Reason{Code: Unused, N: int(l.Best)}
+	case delivered < lim.Used*allowed:
+		return Hold, Reason{Code: TooFew, K: float64(l.Spent), N: l.Delivered, Limit: lim.Used * allowed}
 	case delivered < lim.Delivered*attempts:
 		return Hold, Reason{Code: NotThrough, N: l.Delivered, Limit: attempts}
-	case l.Allowance >= l.share:
+	case l.allowed() >= l.share:
 		return Hold, Reason{Code: AtTarget, N: l.Delivered}
 	}
 	return Advance, Reason{Code: AllWell, N: l.Delivered, Limit: c.growth(l)}
 }
 
 // growth is the factor that a clean day gives.
-func (c *Controller) growth(l *line) float64 { return ceiling(float64(l.Allowance), l.Growth) }
+func (c *Controller) growth(l *line) float64 { return ceiling(float64(l.allowed()), l.Growth) }
 
 // apply changes the allowance, and what is learnt of growth.
 func (c *Controller) apply(l *line, a Action, why Reason) {
-	to := float64(l.Allowance)
-	keep := 1.0
+	from := float64(l.allowed())
+	to, keep := from, 1.0
 	switch a {
 	case Advance:
 		growth := c.growth(l)
@@ -257,21 +276,26 @@ func (c *Controller) apply(l *line, a Action, why Reason) {
 		if why.Code.isRate() || l.Signals {
 			keep = learnHold
 		}
-		if l.Allowance >= l.share && !l.Signals {
+		if l.allowed() >= l.share && !l.Signals {
 			l.Clean++
 		}
 	case BackOff:
-		to = min(to*backOff, float64(max(l.Delivered, l.first)))
+		to = min(to*backOff, max(float64(l.Delivered), to*leastKept))
 		keep, l.Clean = learnBack, 0
+		if why.Code == Unused {
+			to, keep = unusedMost*l.Best, 1
+		}
 	case Pause:
-		to = l.Best * afterBlock
+		to = min(to, l.Best) * afterBlock
 		keep, l.Clean = learnBack, 0
 	}
 	if a == BackOff || a == Pause {
-		to = min(float64(l.Allowance), max(to, float64(l.first)))
+		to = min(from, max(to, float64(l.first)))
 	}
 	l.Growth = min(c.limits.Growth, max(minGrowth, 1+(l.Growth-1)*keep))
-	l.Allowance = min(l.share, int(to))
+	if to != from || l.Allowance == 0 { // a goal that was lower for a day leaves no trace
+		l.Allowance = min(l.share, int(to))
+	}
 }
 
 // An Action is what was decided at the end of a day.
@@ -316,6 +340,7 @@ const (
 	AllWell       Code = "all-well"
 	AtTarget      Code = "at-target"
 	TooFew        Code = "too-few"        // delivered, to know that more would be taken
+	Unused        Code = "unused"         // so little of late that the allowance proves nothing
 	NotThrough    Code = "not-through"    // much of what was tried was not delivered
 	SlowedDown    Code = "slowed-down"    // the breaker tripped, or the provider asked to wait
 	DeferralRate  Code = "deferral-rate"  // deferred, of the attempts
@@ -331,6 +356,7 @@ const (
 	DaySpent      Code = "day-spent"      // the day's allowance is used up
 	HourSpent     Code = "hour-spent"     // the hour's is
 	NoShare       Code = "no-share"       // the mix gives the provider nothing
+	BadName       Code = "bad-name"       // the identity is empty, too long or not UTF-8
 	ClockBack     Code = "clock-back"     // the time lies before the day that the state is at
 )
 
@@ -363,7 +389,12 @@ func (r Reason) String() string {
 	case AtTarget:
 		return fmt.Sprintf("%s were delivered, and the allowance is the target", count(float64(r.N)))
 	case TooFew:
+		if r.K > 0 && r.K < r.Limit {
+			return fmt.Sprintf("%s were delivered of %s that were tried: below %s nothing is known of whether more would be taken (a sender that sends in fewer hours of the day says so in Hours)", count(float64(r.N)), count(r.K), count(math.Ceil(r.Limit)))
+		}
 		return fmt.Sprintf("%s were delivered: below %s nothing is known of whether more would be taken", count(float64(r.N)), count(math.Ceil(r.Limit)))
+	case Unused:
+		return fmt.Sprintf("at most %s a day were delivered of late, and so much more is not known to be taken", count(float64(r.N)))
 	case NotThrough:
 		return fmt.Sprintf("only %s of %s attempts were delivered", count(float64(r.N)), count(r.Limit))
 	case SlowedDown:
@@ -392,6 +423,8 @@ func (r Reason) String() string {
 		return fmt.Sprintf("the allowance of the day (%s) is used up until %s", count(r.Limit), until)
 	case HourSpent:
 		return fmt.Sprintf("the allowance of the hour (%s) is used up until %s", count(r.Limit), until)
+	case BadName:
+		return "the identity is no name: it is empty, longer than 255 octets or not UTF-8"
 	case NoShare:
 		return "the mix gives this provider nothing"
 	case ClockBack:

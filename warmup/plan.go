@@ -1,6 +1,7 @@
 package warmup
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"iter"
@@ -16,13 +17,15 @@ type Plan struct {
 	Start  time.Time // the first day, in the zone of the sender's calendar
 	Mix    Mix       // DefaultMix when nil
 	IPs    int       // addresses that share the mail; 1 when 0
-	// Preset is a published table to follow; see [Presets]. Empty, the plan is what a
-	// [Controller] allows when every day is clean.
+	// Preset is a published table to follow; see [Presets]. "geometric" is Growth alone, 1.5
+	// when it is 0. Empty and without Growth, the plan is what a [Controller] of each address
+	// allows when every day is clean.
 	Preset string
 	// Growth is the factor from one day of sending to the next, above 1; with a preset,
-	// how it goes on where its table ends. 0 is the controller's.
+	// how it goes on where its table ends: 0 is what the table says, or 1.2.
 	Growth float64
-	// First is the volume of the first day; 0 is 500, or what From carries over.
+	// First is the volume of the first day; 0 is 500 for each address, or what From carries
+	// over. With a preset, the days after it are those of the table that are larger.
 	First int
 	// From is what was sent before, after a block or a pause; nil for a new sender.
 	From *Evidence
@@ -33,7 +36,7 @@ type Plan struct {
 	// one would have. nil is 1. See [Weekdays].
 	Calendar func(Date) float64
 	// Tiers are the sizes of the groups of recipients by how long ago they last opened or
-	// clicked, the most engaged first. Empty, a day names the group without its size.
+	// clicked, the most engaged first, each with those before it. Empty, a day names the group without its size.
 	Tiers []Tier
 	// Hours are the hours of the day in which mail goes out, 0 to 23; all when empty.
 	Hours []int
@@ -141,8 +144,8 @@ func (p Plan) check() error {
 		}
 	}
 	for i, t := range p.Tiers {
-		if t.Days < 1 || t.Size < 0 || i > 0 && t.Days <= p.Tiers[i-1].Days {
-			return errors.New("warmup: tiers go from the smallest number of days to the largest, with sizes of zero and more")
+		if t.Days < 1 || t.Size < 0 || i > 0 && (t.Days <= p.Tiers[i-1].Days || t.Size < p.Tiers[i-1].Size) {
+			return errors.New("warmup: tiers go from the smallest number of days to the largest, each with the size of those before it and more")
 		}
 	}
 	return p.Mix.check()
@@ -150,46 +153,49 @@ func (p Plan) check() error {
 
 // Schedule works the plan out.
 func (p Plan) Schedule() (*Schedule, error) {
-	if p.Mix == nil {
+	own := p.Mix != nil
+	if !own {
 		p.Mix = DefaultMix()
+	}
+	if p.Preset == geometric {
+		p.Preset = ""
+		p.Growth = cmp.Or(p.Growth, 1.5)
 	}
 	if err := p.check(); err != nil {
 		return nil, err
 	}
-	s := &Schedule{Target: p.Target, IPs: max(p.IPs, 1), Providers: p.Mix.Providers()}
-	preset := Preset{}
+	var preset Preset
 	if p.Preset != "" {
 		var err error
 		if preset, err = PresetNamed(p.Preset); err != nil {
 			return nil, err
 		}
-		if preset.Providers != nil {
-			s.Providers = Mix{"google": 0.4, "microsoft": 0.3, "yahoo": 0.2, Other: 0.1}.Providers()
+		if preset.Providers != nil && own {
+			return nil, fmt.Errorf("%w: the table of %s has providers of its own, so no mix can be given", ErrMix, preset.Name)
 		}
 	}
-	s.Source = preset.Source
-	if p.Preset == "" {
-		s.Source = "rebound: what its controller allows when every day is clean"
-		if p.Growth > 0 {
-			s.Source = fmt.Sprintf("a factor of %v a day", p.Growth)
-		}
-	}
+	v := p.curve(preset)
+	s := &Schedule{Target: p.Target, IPs: max(p.IPs, 1), Providers: v.order, Source: v.source}
 	limit := p.Target
 	if p.Cap > 0 {
 		limit = min(limit, p.Cap)
 	}
-	v := p.volumes(preset, s.IPs)
 	first := DateOf(p.Start)
 	for i, step := 0, 0; i < maxDays; i++ {
 		d := Day{Date: first + Date(i)}
 		share := 1.0
 		if p.Calendar != nil {
-			share = min(max(p.Calendar(d.Date), 0), 1)
+			share = p.Calendar(d.Date)
+			if math.IsNaN(share) {
+				return nil, fmt.Errorf("warmup: the calendar gives no number for %s", d.Date)
+			}
+			share = min(max(share, 0), 1)
 		}
-		volume, note := v.of(step)
+		volume, mix, note := v.of(step)
 		full := min(volume, limit)
 		d.Total = int(float64(full) * share)
-		s.split(&d, p, preset, step, full == volume)
+		d.ByProvider = mix.split(d.Total, s.Providers)
+		d.byHour(p.Hours)
 		d.Tier, d.Note = p.tier(i, d.Total)
 		switch {
 		case share == 0:
@@ -212,29 +218,17 @@ func (p Plan) Schedule() (*Schedule, error) {
 	return nil, ErrTooSlow
 }
 
-// split fills in the parts of a day.
-func (s *Schedule) split(d *Day, p Plan, preset Preset, step int, whole bool) {
-	switch {
-	case preset.Providers != nil && whole && step < len(preset.Days) && d.Total == preset.Days[step]:
-		for _, name := range s.Providers {
-			d.ByProvider = append(d.ByProvider, preset.Providers[name][step])
-		}
-	case preset.Providers != nil:
-		last := Mix{}
-		for _, name := range s.Providers {
-			list := preset.Providers[name]
-			last[name] = float64(list[min(step, len(list)-1)])
-		}
-		d.ByProvider = last.split(d.Total, s.Providers)
-	default:
-		d.ByProvider = p.Mix.split(d.Total, s.Providers)
-	}
-	hours := p.Hours
+// geometric is the name of the plan that is a factor alone.
+const geometric = "geometric"
+
+// byHour spreads a day's mail over its hours.
+func (d *Day) byHour(hours []int) {
 	if len(hours) == 0 {
 		hours = allHours
 	}
+	total, n := int64(d.Total), int64(len(hours))
 	for i, h := range hours {
-		d.ByHour[h] += d.Total*(i+1)/len(hours) - d.Total*i/len(hours)
+		d.ByHour[h] += int(total*int64(i+1)/n - total*int64(i)/n)
 	}
 }
 
@@ -245,61 +239,121 @@ var allHours = func() (h []int) {
 	return h
 }()
 
-// The curve of volumes of a plan, worked out as far as it was asked for.
+// A curve is the volumes of a plan, worked out as far as it was asked for.
 type curve struct {
 	Plan
 	preset Preset
 	ips    int
-	list   []float64
+	order  []Provider
+	source string
+	list   []float64   // of the steps
+	parts  [][]float64 // of each provider, where a controller's days are followed
+	skip   int         // rows of the table before the second step
+	fixed  bool        // the first day is given
 }
 
-func (p Plan) volumes(preset Preset, ips int) *curve {
+func (p Plan) curve(preset Preset) *curve {
+	c := &curve{Plan: p, preset: preset, ips: max(p.IPs, 1), order: p.Mix.Providers(), source: preset.Source}
 	first := float64(p.First)
-	if first == 0 {
-		first = firstDay * float64(ips)
-		if p.From != nil {
-			first = max(first, float64(p.From.Restart()))
-		}
+	if first == 0 && p.From != nil {
+		first = float64(p.From.Restart())
 	}
-	return &curve{Plan: p, preset: preset, ips: ips, list: []float64{first}}
+	c.fixed = first > 0
+	switch {
+	case p.Preset != "":
+		if preset.Providers != nil {
+			c.order = c.table(0).Providers()
+		}
+		for c.skip < len(preset.Days) && c.fixed {
+			if v, _ := preset.Volume(c.skip, c.ips); float64(v) > first {
+				break
+			}
+			c.skip++
+		}
+		c.list = []float64{first}
+	case p.Growth > 0:
+		c.source = fmt.Sprintf("a factor of %v a day", p.Growth)
+		c.list = []float64{cmp.Or(first, firstDay*float64(c.ips))}
+	default:
+		c.source = "rebound: what its controller allows when every day is clean"
+		aim := Config{First: firstDay}.aimOf(Goal{max(p.Target/c.ips, 1), p.Mix})
+		var start []float64
+		for _, name := range c.order {
+			n := float64(aim.first[name])
+			if c.fixed {
+				n = first * p.Mix[name] / float64(c.ips)
+			}
+			start = append(start, n)
+		}
+		c.parts = [][]float64{start}
+	}
+	return c
 }
 
-// of is the volume of a step, and what to say of it.
-func (c *curve) of(step int) (volume int, note string) {
-	if c.Preset != "" {
-		v, ok := c.preset.Volume(step+c.skip(), c.ips)
-		if ok {
-			return v, ""
-		}
-		growth := c.Growth
-		if growth == 0 {
-			growth = 1.2
-		}
-		over := step + c.skip() - len(c.preset.Days) + 1
-		return int(min(float64(v)*math.Pow(growth, float64(over)), MaxTarget)), fmt.Sprintf("the table has ended; a factor of %v a day from here on", growth)
+// table is the mix of a day of a table with providers.
+func (c *curve) table(step int) Mix {
+	m := Mix{}
+	for name, list := range c.preset.Providers {
+		m[name] = float64(list[min(step, len(list)-1)])
 	}
-	for len(c.list) <= step {
-		last := c.list[len(c.list)-1]
-		growth := c.Growth
-		if growth == 0 {
-			growth = ceiling(last, maxGrowth)
-		}
-		c.list = append(c.list, min(last*growth, MaxTarget))
-	}
-	return int(c.list[step]), ""
+	return m
 }
 
-// skip is how many days of a preset lie below the volume that a plan starts at.
-func (c *curve) skip() int {
-	if c.First == 0 && c.From == nil {
-		return 0
-	}
-	for i := range c.preset.Days {
-		if v, _ := c.preset.Volume(i, c.ips); float64(v) >= c.list[0] {
-			return i
+// of is the volume of a step, how it is split, and what to say of it.
+func (c *curve) of(step int) (volume int, mix Mix, note string) {
+	switch {
+	case c.parts != nil:
+		return c.clean(step)
+	case c.Preset == "":
+		for len(c.list) <= step {
+			c.list = append(c.list, min(c.list[len(c.list)-1]*c.Growth, MaxTarget))
 		}
+		return int(c.list[step]), c.Mix, ""
 	}
-	return len(c.preset.Days) - 1
+	row, mix := step, c.Mix
+	if c.fixed {
+		row = c.skip + step - 1
+	}
+	if c.preset.Providers != nil {
+		mix = c.table(max(row, 0))
+	}
+	if c.fixed && step == 0 {
+		return int(c.list[0]), mix, ""
+	}
+	v, ok := c.preset.Volume(row, c.ips)
+	over := row - len(c.preset.Days) + 1
+	if over <= 0 || ok && c.Growth == 0 {
+		return v, mix, ""
+	}
+	last, _ := c.preset.Volume(len(c.preset.Days)-1, c.ips)
+	if c.fixed {
+		last = max(last, int(c.list[0]))
+	}
+	growth := cmp.Or(c.Growth, 1.2)
+	return int(min(float64(last)*math.Pow(growth, float64(over)), MaxTarget)), mix, fmt.Sprintf("the table has ended; a factor of %v a day from here on", growth)
+}
+
+// clean is the step of a controller whose days are all clean, of all addresses together.
+func (c *curve) clean(step int) (volume int, mix Mix, note string) {
+	share := max(c.Target/c.ips, 1)
+	for len(c.parts) <= step {
+		var next []float64
+		for i, n := range c.parts[len(c.parts)-1] {
+			most := float64(share) * c.Mix[c.order[i]]
+			next = append(next, min(n*ceiling(n, maxGrowth), max(most, n)))
+		}
+		c.parts = append(c.parts, next)
+	}
+	mix, total, done := Mix{}, 0.0, true
+	for i, n := range c.parts[step] {
+		mix[c.order[i]] = n
+		total += n
+		done = done && n >= float64(share)*c.Mix[c.order[i]]-0.5
+	}
+	if done { // what rounding left of the target
+		return max(c.Target, int(total)), c.Mix, ""
+	}
+	return int(min(total*float64(c.ips), MaxTarget)), mix, ""
 }
 
 // tier is the smallest group that a day's volume fits into. Groups beyond 90 days wait
@@ -312,8 +366,10 @@ func (p Plan) tier(day, volume int) (days int, note string) {
 	}
 	for i, t := range tiers {
 		switch {
+		case i == 0 && t.Days > 90 && day < 42:
+			return t.Days, fmt.Sprintf("there is no group within 90 days, and those of %d days should wait until day 43", t.Days)
 		case t.Days > 90 && day < 42:
-			return tiers[max(i-1, 0)].Days, fmt.Sprintf("more than who opened or clicked within %d days; those beyond 90 days wait until day 43", tiers[max(i-1, 0)].Days)
+			return tiers[i-1].Days, fmt.Sprintf("more than who opened or clicked within %d days; those beyond 90 days wait until day 43", tiers[i-1].Days)
 		case t.Size >= volume || i == len(tiers)-1:
 			if i > 0 && t.Size >= volume {
 				if extra := volume - tiers[i-1].Size; extra*100 > volume*15 {
@@ -334,16 +390,16 @@ type Evidence struct {
 }
 
 // Restart is the volume with which to begin again: a quarter after a block, two per cent
-// less for each idle day, and from the start after 30 days, which is how long providers
-// remember (SendGrid, Braze).
+// less for each idle day, and after 30 days, which is how long providers remember (SendGrid,
+// Braze), that of a new sender. It is never above what was sent before.
 func (e Evidence) Restart() int {
-	v := float64(max(0, min(e.Volume, MaxTarget)))
+	volume := min(max(e.Volume, 1), MaxTarget)
 	if e.Idle >= forgotten {
-		return firstDay
+		return min(volume, firstDay)
 	}
-	v *= math.Pow(idleDecay, float64(max(e.Idle, 0)))
+	v := float64(volume) * math.Pow(idleDecay, float64(max(e.Idle, 0)))
 	if e.Blocked {
 		v *= afterBlock
 	}
-	return int(max(v, firstDay))
+	return max(int(v), min(volume, leastDay))
 }

@@ -153,7 +153,10 @@ func TestScheduleSums(t *testing.T) {
 		}
 		p.Mix[warmup.Other] = left
 		if rng.IntN(2) == 0 {
-			p.Preset = warmup.Presets()[rng.IntN(8)].Name
+			preset := warmup.Presets()[rng.IntN(8)]
+			if p.Preset = preset.Name; preset.Providers != nil {
+				p.Mix = nil
+			}
 		}
 		if rng.IntN(2) == 0 {
 			p.Hours = []int{8, 9, 13, 20}

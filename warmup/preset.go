@@ -2,6 +2,7 @@ package warmup
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -92,6 +93,10 @@ func Presets() []Preset {
 	list := slices.Clone(presets)
 	for i := range list {
 		list[i].Days = slices.Clone(list[i].Days)
+		list[i].Providers = maps.Clone(list[i].Providers)
+		for name, days := range list[i].Providers {
+			list[i].Providers[name] = slices.Clone(days)
+		}
 	}
 	return list
 }
@@ -103,9 +108,9 @@ func PresetNamed(name string) (Preset, error) {
 			return p, nil
 		}
 	}
-	names := make([]string, len(presets))
-	for i, p := range presets {
-		names[i] = p.Name
+	names := []string{geometric}
+	for _, p := range presets {
+		names = append(names, p.Name)
 	}
 	return Preset{}, fmt.Errorf("warmup: there is no preset %q; there are %v", name, names)
 }

@@ -26,6 +26,8 @@ type State struct {
 	Lines   []Line          `json:"lines"`
 }
 
+func (g Goal) clone() Goal { return Goal{g.Target, maps.Clone(g.Mix)} }
+
 // Errors of a state that cannot be taken over.
 var (
 	ErrStateVersion = errors.New("warmup: the state is of a newer version")
@@ -36,7 +38,13 @@ var (
 func (c *Controller) State() State {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := State{Version: StateVersion, Goal: c.cfg.Goal, Goals: c.cfg.Goals, Lines: make([]Line, 0, len(c.lines))}
+	s := State{Version: StateVersion, Goal: c.cfg.Goal.clone(), Lines: make([]Line, 0, len(c.lines))}
+	if len(c.cfg.Goals) > 0 {
+		s.Goals = map[string]Goal{}
+	}
+	for name, g := range c.cfg.Goals {
+		s.Goals[name] = g.clone()
+	}
 	for _, l := range c.inOrder() {
 		s.Lines = append(s.Lines, l.Line)
 	}
@@ -63,11 +71,8 @@ func (c *Controller) Restore(s State) error {
 		if lines[k] != nil {
 			return fmt.Errorf("%w: %s to %s stands twice", ErrState, k.identity, k.provider)
 		}
-		g := c.goal(saved.Identity)
-		l := &line{Line: saved, share: int(math.Round(float64(g.Target) * g.Mix[saved.Provider]))}
-		l.first = c.firstOf(g, saved.Provider, l.share)
-		l.Allowance = min(l.Allowance, l.share)
-		lines[k] = l
+		a := c.aimFor(saved.Identity)
+		lines[k] = &line{Line: saved, share: a.share[saved.Provider], first: a.first[saved.Provider]}
 	}
 	c.lines, c.order, c.sorted = lines, slices.Collect(maps.Values(lines)), false
 	return nil
@@ -80,12 +85,12 @@ func (l Line) check() error {
 			return fmt.Errorf("%w: %s to %s has a count of %d", ErrState, l.Identity, l.Provider, n)
 		}
 	}
-	for _, x := range []float64{l.Growth, l.Best, l.PastDelivered, l.PastBounced, l.PastComplained, l.HourAll, l.HourBlocked, l.RecentAll, l.RecentDeferred, l.Cut} {
+	for _, x := range []float64{l.Growth, l.Best, l.PastDelivered, l.PastBounced, l.PastComplained, l.RecentDelivered, l.RecentDeferred, l.RecentBlocked, l.Cut} {
 		if !(x >= 0 && x <= 1e12) {
 			return fmt.Errorf("%w: %s to %s has a figure of %v", ErrState, l.Identity, l.Provider, x)
 		}
 	}
-	if l.Provider == "" || l.Growth < 1 || l.Growth > 10 {
+	if !l.Provider.valid() || !validIdentity(l.Identity) || l.Growth < 1 || l.Growth > 10 {
 		return fmt.Errorf("%w: %s to %q grows by %v", ErrState, l.Identity, l.Provider, l.Growth)
 	}
 	return nil
@@ -106,6 +111,9 @@ func (s State) Write(w io.Writer) error {
 	for i := range lines {
 		if i > 0 {
 			b.WriteByte(',')
+		}
+		if err := lines[i].check(); err != nil {
+			return err
 		}
 		if buf, err = lines[i].append(append(buf[:0], '\n')); err != nil {
 			return err
@@ -142,10 +150,9 @@ func (l *Line) append(b []byte) ([]byte, error) {
 	w.bool("stopped", l.Stopped)
 	w.int("hour", l.Hour)
 	w.int("hour_spent", int64(l.HourSpent))
-	w.float("hour_all", l.HourAll)
-	w.float("hour_blocked", l.HourBlocked)
-	w.float("recent_all", l.RecentAll)
+	w.float("recent_delivered", l.RecentDelivered)
 	w.float("recent_deferred", l.RecentDeferred)
+	w.float("recent_blocked", l.RecentBlocked)
 	w.int("trips", int64(l.Trips))
 	w.float("cut", l.Cut)
 	w.int("connections", int64(l.Connections))

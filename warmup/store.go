@@ -105,9 +105,10 @@ func (m *Mem) Save(_ context.Context, s State, rev int64) (int64, error) {
 }
 
 // File is a [Store] in a file of that name. Beside it lies a second name of the newest
-// state, NAME.rev-N, which is how one process sees that another has saved; do not take it
-// away while programs run. A crash at any moment leaves the old state or the new one,
-// whole. It needs a file system with hard links.
+// state, NAME.rev-N, and the empty names of some before it, which is how one process sees
+// that another has saved. The second name decides: to begin anew or to put back a copy, take
+// all of them away, while no program runs. A crash at any moment leaves the old state or the
+// new one, whole. It needs a file system with hard links.
 type File string
 
 // Load implements [Store].
@@ -129,6 +130,11 @@ func (f File) Load(ctx context.Context) (State, int64, error) {
 		}
 		if err != nil {
 			return State{}, 0, err
+		}
+		info, err := file.Stat()
+		if err == nil && info.Size() == 0 {
+			file.Close()
+			continue // a newer one has taken its place
 		}
 		s, err := ReadState(file)
 		file.Close()
@@ -186,21 +192,54 @@ func (f File) Save(_ context.Context, s State, rev int64) (int64, error) {
 		}
 		return rev, err
 	}
-	if newest, err := f.newest(); err != nil || newest != next { // it was taken away and written anew
+	// The name was free: no other process has saved over rev, for used names are kept. Only
+	// beyond those that are kept might it have been in use before.
+	if newest, err = f.newest(); err != nil || newest-next >= keptNames {
 		os.Remove(f.rev(next))
 		return rev, errors.Join(ErrConflict, err)
+	}
+	if newest > next { // another has saved over this one already
+		return next, nil
 	}
 	if err := os.Rename(temp.Name(), string(f)); err != nil {
 		return next, err
 	}
 	syncDir(dir)
+	return next, f.tidy(next)
+}
+
+// keptNames is how many names of old states are kept, empty, so that who is late finds them
+// in use.
+const keptNames = 16
+
+// tidy empties the names before a revision, and takes the oldest away.
+func (f File) tidy(next int64) error {
 	revs, err := f.revs()
 	for _, r := range revs {
-		if r < next {
+		switch info, statErr := os.Stat(f.rev(r)); {
+		case r >= next || statErr != nil:
+		case r <= next-keptNames:
 			os.Remove(f.rev(r))
+		case info.Size() > 0:
+			err = errors.Join(err, f.emptyName(r))
 		}
 	}
-	return next, err
+	return err
+}
+
+// emptyName puts an empty file in the place of a revision, so that its name is never free.
+func (f File) emptyName(r int64) error {
+	dir, base := filepath.Split(string(f))
+	temp, err := os.CreateTemp(dir, base+".tmp-*")
+	if err != nil {
+		return err
+	}
+	temp.Close()
+	if err := os.Rename(temp.Name(), f.rev(r)); err != nil {
+		os.Remove(temp.Name())
+		return err
+	}
+	return nil
 }
 
 func writeSynced(file *os.File, s State) error {

@@ -82,9 +82,6 @@ func TestStoreSpendsOnce(t *testing.T) {
 			wg.Go(func() {
 				for range 4 {
 					n, err := take(context.Background(), s, 1)
-					if errors.Is(err, warmup.ErrConflict) {
-						continue
-					}
 					if err != nil {
 						t.Error(err)
 					}
@@ -96,7 +93,7 @@ func TestStoreSpendsOnce(t *testing.T) {
 		}
 		wg.Wait()
 		state, _, err := s.Load(context.Background())
-		if err != nil || total > 13 || state.Lines[0].Spent < total {
+		if err != nil || total > 13 || state.Lines[0].Spent != total {
 			t.Errorf("%s: %d were granted, the state has %d of 13 spent, %v", name, total, state.Lines[0].Spent, err)
 		}
 	}
@@ -189,8 +186,14 @@ func TestFileCrash(t *testing.T) {
 		t.Errorf("the next save: %d, %v", again, err)
 	}
 	names, _ := filepath.Glob(filepath.Join(dir, "*.rev-*"))
-	if len(names) != 1 {
-		t.Errorf("left: %v", names)
+	full := 0
+	for _, name := range names {
+		if info, err := os.Stat(name); err == nil && info.Size() > 0 {
+			full++
+		}
+	}
+	if full != 1 {
+		t.Errorf("%d of %v hold a state", full, names)
 	}
 	// a state that somebody else cut is told, and nothing is saved over it
 	if err := os.Truncate(string(file)+".rev-3", int64(next.Len()/2)); err != nil {

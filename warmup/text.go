@@ -49,7 +49,7 @@ func (s *Schedule) WriteText(w io.Writer) error {
 
 // bar draws n of most in eighths of a character.
 func bar(n, most, width int) string {
-	eighths := (n*width*8 + most/2) / most
+	eighths := int((int64(n)*int64(width)*8 + int64(most)/2) / int64(most))
 	if eighths == 0 && n > 0 {
 		eighths = 1
 	}

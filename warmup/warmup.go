@@ -36,11 +36,18 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // A Provider names who runs the mail servers of recipients: "google". Names are in lower
 // case.
 type Provider string
+
+// valid reports whether p can be a name.
+func (p Provider) valid() bool {
+	return p != "" && len(p) <= 100 && utf8.ValidString(string(p)) && p == Provider(strings.ToLower(string(p))) &&
+		!strings.ContainsFunc(string(p), func(r rune) bool { return r <= ' ' || r == 0x7f })
+}
 
 // Other stands for all providers that a [Mix] does not name.
 const Other Provider = "other"
@@ -60,6 +67,9 @@ var (
 	ErrMix    = errors.New("warmup: the mix is not one")
 	ErrTarget = errors.New("warmup: the target is out of range")
 	ErrStart  = errors.New("warmup: there is no start")
+	// ErrProvider is for a provider that a mix without Other does not name, or whose name is
+	// none.
+	ErrProvider = errors.New("warmup: unknown provider")
 )
 
 // MaxTarget is the largest target, in mails a day.
@@ -81,7 +91,7 @@ func (m Mix) check() error {
 	for _, p := range m.Providers() {
 		share := m[p]
 		switch {
-		case p == "" || p != Provider(strings.ToLower(string(p))) || strings.ContainsFunc(string(p), func(r rune) bool { return r <= ' ' || r == 0x7f }):
+		case !p.valid():
 			return fmt.Errorf("%w: %q is no name of a provider", ErrMix, p)
 		case math.IsNaN(share) || share < 0 || share > 1:
 			return fmt.Errorf("%w: the share of %s is %v, and it may be 0 to 1", ErrMix, p, share)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"encoding/csv"
@@ -381,7 +380,7 @@ func (a *app) nextCommand() *cli.Command {
 		Name: "next", Usage: "take in what came back, and say what may go today and why",
 		Description: "   rebound warmup next -state warmup.json -target 1000000 -identity 192.0.2.1\n" +
 			"   rebound warmup next -state warmup.json -outcomes yesterday.jsonl\n\n" +
-			"-state is made where there is none, and then needs -target; beside it lies a second name of it, which tells programs that share it of each other.\n\n" +
+			"-state is made where there is none, and then needs -target; beside it lies a second name of it, FILE.rev-N, which tells programs that share it of each other; to begin anew, take all of them away.\n\n" +
 			"FILE of -outcomes holds the figures of days so far, as JSON, an object a line:\n" +
 			"   {\"identity\":\"192.0.2.1\",\"provider\":\"google\",\"day\":\"2026-12-01\",\"delivered\":220,\"deferred\":3,\"blocked\":0,\"hard_bounce\":2,\"complaint\":0,\"listed\":false,\"hint\":{\"wait\":\"10m\",\"connections\":1}}\n" +
 			"or as CSV with those names in its first line.",
@@ -419,7 +418,9 @@ func (a *app) next(ctx context.Context, c *cli.Command) error {
 			return err
 		}
 		if id := c.String("identity"); id != "" {
-			ctl.Begin(id, nil, at)
+			if err := ctl.Begin(id, nil, at); err != nil {
+				return err
+			}
 		}
 		status = ctl.Status(at)
 		return nil
@@ -483,29 +484,45 @@ func (a *app) readOutcomes(name string) ([]warmup.Stats, error) {
 	if len(raw) > maxOutcomes {
 		return nil, fmt.Errorf("it is larger than %d MiB", maxOutcomes>>20)
 	}
-	if text := strings.TrimSpace(string(raw)); !strings.HasPrefix(text, "{") && text != "" {
+	text := strings.TrimSpace(strings.TrimPrefix(string(raw), "\ufeff"))
+	if text != "" && text[0] != '{' && text[0] != '[' {
 		return outcomesCSV(text)
 	}
-	var list []warmup.Stats
-	lines := bufio.NewScanner(strings.NewReader(string(raw)))
-	lines.Buffer(nil, 1<<20)
-	for n := 1; lines.Scan(); n++ {
-		line := strings.TrimSpace(lines.Text())
-		if line == "" {
-			continue
-		}
-		var s warmup.Stats
-		d := json.NewDecoder(strings.NewReader(line))
-		d.DisallowUnknownFields()
-		if err := d.Decode(&s); err != nil {
-			return nil, fmt.Errorf("line %d: %w", n, err)
-		}
+	list, err := outcomesJSON(text)
+	for i := range list {
+		s := &list[i]
+		s.Provider = warmup.Provider(strings.ToLower(string(s.Provider)))
 		if s.Day == 0 || s.Provider == "" || s.Identity == "" {
-			return nil, fmt.Errorf("line %d: identity, provider and day are needed", n)
+			return nil, fmt.Errorf("object %d: identity, provider and day are needed", i+1)
+		}
+	}
+	return list, err
+}
+
+// outcomesJSON reads objects one after another, or an array of them.
+func outcomesJSON(text string) ([]warmup.Stats, error) {
+	d := json.NewDecoder(strings.NewReader(text))
+	d.DisallowUnknownFields()
+	var list []warmup.Stats
+	if strings.HasPrefix(text, "[") {
+		if err := d.Decode(&list); err != nil {
+			return nil, err
+		}
+		if d.More() {
+			return nil, errors.New("something follows the array")
+		}
+		return list, nil
+	}
+	for {
+		var s warmup.Stats
+		switch err := d.Decode(&s); {
+		case errors.Is(err, io.EOF):
+			return list, nil
+		case err != nil:
+			return nil, fmt.Errorf("object %d: %w", len(list)+1, err)
 		}
 		list = append(list, s)
 	}
-	return list, lines.Err()
 }
 
 func outcomesCSV(text string) ([]warmup.Stats, error) {
@@ -536,8 +553,25 @@ func outcomesCSV(text string) ([]warmup.Stats, error) {
 				return nil, fmt.Errorf("line %d, %s: %w", line, name, err)
 			}
 		}
+		if s.Day == 0 || s.Provider == "" || s.Identity == "" {
+			return nil, fmt.Errorf("line %d: identity, provider and day are needed", line)
+		}
 		list = append(list, s)
 	}
+}
+
+// yes reads yes and no as spreadsheets and databases write them.
+func yes(to *bool, value string) error {
+	switch strings.ToLower(value) {
+	case "", "no", "n":
+		return nil
+	case "yes", "y":
+		*to = true
+		return nil
+	}
+	b, err := strconv.ParseBool(strings.ToLower(value))
+	*to = b
+	return err
 }
 
 func setStat(s *warmup.Stats, name, value string) error {
@@ -567,7 +601,7 @@ func setStat(s *warmup.Stats, name, value string) error {
 	case "complaint":
 		return number(&s.Complaint)
 	case "listed":
-		s.Listed = value == "true" || value == "1" || value == "yes"
+		return yes(&s.Listed, value)
 	case "wait":
 		if value == "" {
 			return nil

@@ -106,12 +106,13 @@ func TestWarmupNext(t *testing.T) {
 		t.Fatal(err)
 	}
 	for stdin, want := range map[string]string{
-		outcomes:                   "that day is closed",
-		"{\"identity\":\"a\"}\n":   "line 1: identity, provider and day are needed",
-		"{\"delivered\":\"x\"}\n":  "line 1",
-		"identity,provider\na,b\n": "no column \"day\"",
-		"identity,provider,day,delivered\n192.0.2.1,google,2026-12-02,x\n": "line 2, delivered",
-		"identity,provider,day,sent\n192.0.2.1,google,2026-12-02,3\n":      "sent: there is no such column",
+		"{\"identity\":\"a\"}\n":  "object 1: identity, provider and day are needed",
+		"{\"delivered\":\"x\"}\n": "object 1",
+		"identity,provider,day,listed\n192.0.2.1,google,2026-12-02,maybe\n": "line 2, listed",
+		"identity,provider,day\n,google,2026-12-02\n":                       "line 2: identity",
+		"identity,provider\na,b\n":                                          "no column \"day\"",
+		"identity,provider,day,delivered\n192.0.2.1,google,2026-12-02,x\n":  "line 2, delivered",
+		"identity,provider,day,sent\n192.0.2.1,google,2026-12-02,3\n":       "sent: there is no such column",
 	} {
 		if status, _, errOut := next(stdin, "-outcomes", "-", "-now", "2026-12-02"); status != exitNothing || !strings.Contains(errOut, want) {
 			t.Errorf("%q: status %d, %s; want %q", stdin, status, errOut, want)
@@ -125,7 +126,16 @@ func TestWarmupNext(t *testing.T) {
 	if status != exitDone || !strings.Contains(out, `"provider":"google","day":"2026-12-02","allowance":742`) || !strings.Contains(out, `"until":"2026-12-02T12:10:00Z"`) {
 		t.Errorf("CSV: %d\n%s%s", status, out, errOut)
 	}
-	if err := os.WriteFile(state+".rev-9", []byte(`{"version":1,"li`), 0o600); err != nil {
+	if status, _, errOut := next(outcomes, "-outcomes", "-", "-now", "2026-12-02T13:00:00Z"); status != exitNothing || !strings.Contains(errOut, "that day is closed") {
+		t.Errorf("a closed day: %d, %s", status, errOut)
+	}
+	if status, out, errOut := next("[{\"identity\":\"192.0.2.1\",\"provider\":\"Google\",\"day\":\"2026-12-02\",\"delivered\":301,\"deferred\":5},{\"identity\":\"192.0.2.1\",\"provider\":\"yahoo\",\"day\":\"2026-12-02\",\"delivered\":1}]", "-outcomes", "-", "-now", "2026-12-02T13:00:00Z"); status != exitDone || !strings.Contains(out, "to google: 742 mails") {
+		t.Errorf("an array: %d, %s%s", status, out, errOut)
+	}
+	if status, out, _ := next("\ufeffidentity,provider,day,delivered,listed\n192.0.2.1,google,2026-12-03,1,TRUE\n", "-outcomes", "-", "-now", "2026-12-03T13:00:00Z"); status != exitDone || !strings.Contains(out, "a block list has this sender") {
+		t.Errorf("a listing in capitals: %d, %s", status, out)
+	}
+	if err := os.WriteFile(state+".rev-99", []byte(`{"version":1,"li`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if status, _, errOut := next(""); status != exitNothing || !strings.Contains(errOut, "damaged") {

@@ -62,13 +62,16 @@ func Controller(cfg warmup.Config) NewPolicy {
 		for i, p := range t.Providers {
 			mix[p] = t.Shares[i]
 		}
-		cfg.Goal = warmup.Goal{Target: t.Target, Mix: mix}
-		c, err := warmup.New(cfg)
+		own := cfg // trials run side by side
+		own.Goal = warmup.Goal{Target: t.Target, Mix: mix}
+		c, err := warmup.New(own)
 		if err != nil {
 			return nil, err
 		}
-		c.Begin(sender, nil, start)
-		return &controlled{Trial: t, c: c, now: start, allow: make([]float64, len(t.Providers)), failed: make([]error, 0)}, nil
+		if err := c.Begin(sender, nil, start); err != nil {
+			return nil, err
+		}
+		return &controlled{Trial: t, c: c, now: start, allow: make([]float64, len(t.Providers))}, nil
 	}
 }
 
@@ -76,10 +79,9 @@ const sender = "192.0.2.1"
 
 type controlled struct {
 	*Trial
-	c      *warmup.Controller
-	now    time.Time
-	allow  []float64
-	failed []error
+	c     *warmup.Controller
+	now   time.Time
+	allow []float64
 }
 
 func (c *controlled) Day(day int) []float64 {

@@ -37,10 +37,26 @@ func (r *run) refusedMail() (raw []byte, headerOnly bool) {
 		_, body, _ := bytes.Cut(bytes.ReplaceAll(r.Message[:min(len(r.Message), 1<<20)], []byte("\r\n"), []byte("\n")), []byte("\n\n"))
 		return r.Message, len(bytes.TrimSpace(body)) == 0
 	}
-	if o := r.report.Original; o != nil {
-		return o.Header(), true
+	return r.refusedHeader(), true
+}
+
+// refusedHeader is the header of the refused mail: of the caller's copy, or as the bounce
+// returned it, now or when it was first read.
+func (r *run) refusedHeader() []byte {
+	if raw := r.Message[:min(len(r.Message), maxHeader)]; len(raw) > 0 {
+		for _, end := range []string{"\r\n\r\n", "\n\n"} {
+			if header, _, ok := bytes.Cut(raw, []byte(end)); ok {
+				return append(bytes.Clone(header), "\r\n"...)
+			}
+		}
+		return raw
 	}
-	return nil, true
+	if o := r.report.Original; o != nil {
+		if h := o.Header(); len(h) > 0 {
+			return h
+		}
+	}
+	return r.header
 }
 
 // vouchesFor reports whether the caller says that the refused address is theirs: it is

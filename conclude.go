@@ -32,6 +32,7 @@ func (r *run) conclude() *Diagnosis {
 		r.note(r.fill("The server is taken for one of {esp}: the envelope sender and the server's name are of {esp}, the author is of {from}."))
 	}
 	d.Headline = r.headline(top)
+	d.Asked = r.remember()
 	nonNil(d)
 	return d
 }

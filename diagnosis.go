@@ -31,7 +31,8 @@ type Diagnosis struct {
 	Suppress   []string           `json:"suppress"`    // addresses not to mail again
 	Plan       []Step             `json:"plan"`        // in the order in which to do it
 	Checks     []Check            `json:"checks"`
-	Notes      []string           `json:"notes"` // worth knowing, no cause
+	Notes      []string           `json:"notes"`           // worth knowing, no cause
+	Asked      *Asked             `json:"asked,omitempty"` // what it was made on, for [Diagnoser.Recheck]
 	Schema     int                `json:"schema"`
 
 	Facts  Facts            `json:"-"` // what the checks were made on, and where each fact comes from
@@ -125,6 +126,10 @@ type Step struct {
 	Record *finding.Record `json:"record,omitempty"`
 	URL    string          `json:"url,omitempty"`
 	Verify string          `json:"verify,omitempty"`
+	// For are the kinds of cause that call for it; List is the zone of the list that it
+	// leads off.
+	For  []CauseKind `json:"for,omitempty"`
+	List string      `json:"list,omitempty"`
 	// Schedule is how the volume grows again, of a step that begins anew.
 	Schedule *warmup.Schedule `json:"schedule,omitempty"`
 }

@@ -1,6 +1,7 @@
 package rebound
 
 import (
+	"bytes"
 	"fmt"
 	"net/mail"
 	"net/netip"
@@ -191,9 +192,16 @@ func routable(a netip.Addr) bool {
 	return a.IsValid() && !sharedSpace.Contains(a.Unmap()) && !a.IsPrivate() && !a.IsLoopback() && !a.IsLinkLocalUnicast() && !a.IsUnspecified() && !a.IsMulticast()
 }
 
+// maxHeader bounds what is read of a header.
+const maxHeader = 256 << 10
+
 // messageHeader returns the header of the caller's copy of the mail.
 func (r *run) messageHeader() mail.Header {
-	m, err := mail.ReadMessage(strings.NewReader(string(r.Message[:min(len(r.Message), 256<<10)])))
+	raw := r.Message[:min(len(r.Message), maxHeader)]
+	if len(raw) == 0 && len(r.header) > 0 {
+		raw = append(bytes.Clone(r.header), "\r\n"...)
+	}
+	m, err := mail.ReadMessage(bytes.NewReader(raw))
 	if err != nil {
 		return mail.Header{}
 	}

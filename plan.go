@@ -138,6 +138,7 @@ func (r *run) plan() {
 			c.Fixes = appendFix(c.Fixes, finding.Fix{Action: s.Action, What: s.What, Record: s.Record, URL: s.URL, Verify: s.Verify})
 		}
 		for _, s := range steps {
+			s.For = []CauseKind{c.Kind}
 			r.addStep(s)
 		}
 	}
@@ -147,7 +148,7 @@ func (r *run) plan() {
 		if begins {
 			what = "Then send one test to {addr}; if it is accepted, go on with the next step."
 		}
-		r.addStep(Step{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.fill(what), Verify: "The receiver accepts it."})
+		r.addStep(Step{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.fill(what), Verify: "The receiver accepts it.", For: []CauseKind{r.out.Causes[0].Kind}})
 	}
 	if begins {
 		r.addStep(again)
@@ -167,8 +168,14 @@ func appendFix(list []finding.Fix, f finding.Fix) []finding.Fix {
 
 // addStep adds a step once: the same words, or the same record to change.
 func (r *run) addStep(s Step) {
-	for _, old := range r.out.Plan {
+	for i := range r.out.Plan {
+		old := &r.out.Plan[i]
 		if old.What == s.What || old.Record != nil && s.Record != nil && old.Record.Name == s.Record.Name && old.Record.Type == s.Record.Type && old.Record.New == s.Record.New {
+			for _, kind := range s.For {
+				if !slices.Contains(old.For, kind) {
+					old.For = append(old.For, kind)
+				}
+			}
 			return
 		}
 	}
@@ -374,7 +381,10 @@ func (r *run) delist(l *dnsbl.List, t dnsbl.Target, res *dnsbl.Result) []Step {
 	removal := l.Removal(t, res)
 	steps := r.fromFixes(removal.Fixes())
 	ask := &steps[len(steps)-1]
-	ask.Phase = PhaseDelist
+	ask.Phase, ask.List = PhaseDelist, l.Zone
+	if res != nil {
+		ask.List = res.List.Zone // the one that was asked, of which l may be a part
+	}
 	if removal.Who == "isp" {
 		ask.Who = r.fill("the provider of {ip}, asked by {server}")
 	}

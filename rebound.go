@@ -34,6 +34,8 @@ type Case struct {
 	Control      Control        // who runs the sending server
 	OwnDomains   []string       // domains under which the caller sends: they tell a forged mail's bounce
 	OwnAddresses []netip.Prefix // and addresses
+
+	header []byte // of the refused mail, where a diagnosis is asked again
 }
 
 // Control says who runs the server that sent, and so who can do what the plan
@@ -141,6 +143,7 @@ type run struct {
 	progress func(Event)
 
 	report        *bounce.Report
+	original      *bounce.Report // as it was read
 	facts         Facts
 	statements    []statement
 	authenticated sync.Once
@@ -153,7 +156,7 @@ type run struct {
 func (d *Diagnoser) newRun(c Case, report *bounce.Report) *run {
 	mine := *report // its recipients may be corrected
 	mine.Recipients = slices.Clone(report.Recipients)
-	r := &run{Case: c, report: &mine, lists: d.Lists, keys: d.Keys, timeout: d.Timeout, progress: d.Progress, out: &Diagnosis{Report: &mine}}
+	r := &run{Case: c, report: &mine, original: report, lists: d.Lists, keys: d.Keys, timeout: d.Timeout, progress: d.Progress, out: &Diagnosis{Report: &mine}}
 	resolver := d.Resolver
 	if resolver == nil {
 		resolver = systemResolver()

@@ -25,10 +25,10 @@ func (r *run) rewarm() (Step, bool) {
 		return Step{}, false
 	}
 	provider := providerOf(r.main())
-	s := Step{Phase: PhaseRewarm, Action: finding.Edit, Who: you, Verify: "Each day less than 3 % is deferred and less than 0.1 % complained of; else hold the volume, or go back."}
+	s := Step{Phase: PhaseRewarm, Action: finding.Edit, Who: you, For: []CauseKind{c.Kind}, Verify: "Each day less than 3 % is deferred and less than 0.1 % complained of; else hold the volume, or go back."}
 	from := warmup.Evidence{Volume: r.Volume, Blocked: true}
 	if r.Volume <= 0 || r.Volume > warmup.MaxTarget {
-		s.What = fmt.Sprintf("Then begin again with %d mails a day to this receiver, those first who opened your mail within 30 days, and go up as long as nothing is refused: rebound warmup plan makes the schedule once you know your volume.", from.Restart())
+		s.What = "Then begin again with a quarter of the mail of before to this receiver, to those first who opened it within 30 days, and go up as long as nothing is refused: rebound warmup plan -from MAILS -blocked makes the schedule."
 		return s, true
 	}
 	schedule, err := warmup.Plan{Target: r.Volume, Start: r.now.Truncate(24*time.Hour).AddDate(0, 0, 1), Mix: warmup.Mix{provider: 1}, From: &from}.Schedule()
@@ -94,7 +94,7 @@ func kindOf(rec *bounce.Recipient) warmup.Kind {
 }
 
 // providers are the names of package bounce that package warmup has others for.
-var providers = map[string]warmup.Provider{"outlook": "microsoft", "microsoft365": "microsoft", "tonline": "t-online"}
+var providers = map[string]warmup.Provider{"outlook": "microsoft", "microsoft365": "microsoft", "tonline": "t-online", "protonmail": "proton"}
 
 // providerOf is whose servers answered.
 func providerOf(rec *bounce.Recipient) warmup.Provider {

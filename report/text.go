@@ -32,10 +32,7 @@ const (
 // with their evidence, the plan, and notes. Nothing from mail or DNS is written
 // raw: control characters are taken out.
 func Text(w io.Writer, d *rebound.Diagnosis, o Options) error {
-	t := &text{width: max(o.Width, minWidth), color: o.Color}
-	if o.Width == 0 {
-		t.width = defaultWidth
-	}
+	t := newText(o)
 	t.headline(d.Headline)
 	t.causes(d.Causes)
 	t.plan(d.Plan)
@@ -44,6 +41,13 @@ func Text(w io.Writer, d *rebound.Diagnosis, o Options) error {
 	t.notes(d.Notes)
 	_, err := io.WriteString(w, t.b.String())
 	return err
+}
+
+func newText(o Options) *text {
+	if o.Width == 0 {
+		o.Width = defaultWidth
+	}
+	return &text{width: max(o.Width, minWidth), color: o.Color}
 }
 
 type text struct {

@@ -3,6 +3,7 @@
 //	rebound diagnose bounce.eml
 //	rebound diagnose -reply '554 5.7.1 …' -ip 198.51.100.7
 //	rebound bounce -json mailbox.mbox
+//	rebound recheck case.json
 //	rebound dnsbl 198.51.100.7 shop.example
 //	rebound auth shop.example
 //	rebound content newsletter.eml
@@ -55,7 +56,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	root := &cli.Command{
 		Name: "rebound", Usage: "say why a mail was refused, and how to get the next one delivered",
 		Version: version(), Reader: in, Writer: out, ErrWriter: errOut,
-		Commands:       []*cli.Command{a.diagnoseCommand(), a.bounceCommand(), a.dnsblCommand(), a.authCommand(), a.contentCommand(), a.warmupCommand()},
+		Commands:       []*cli.Command{a.diagnoseCommand(), a.bounceCommand(), a.dnsblCommand(), a.authCommand(), a.contentCommand(), a.warmupCommand(), a.recheckCommand()},
 		ExitErrHandler: func(context.Context, *cli.Command, error) {},
 		OnUsageError:   func(_ context.Context, _ *cli.Command, err error, _ bool) error { return err },
 	}
@@ -64,7 +65,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	}
 	root.Action = func(_ context.Context, c *cli.Command) error {
 		if c.NArg() > 0 {
-			return fmt.Errorf("there is no command %q; the commands are diagnose, bounce, dnsbl, auth, content and warmup", c.Args().First())
+			return fmt.Errorf("there is no command %q; the commands are diagnose, bounce, dnsbl, auth, content, warmup and recheck", c.Args().First())
 		}
 		return cli.ShowRootCommandHelp(c)
 	}

@@ -477,3 +477,52 @@ func TestDiagnoseWritesReports(t *testing.T) {
 		t.Errorf("status %d, the page on standard output:\n%.300s", status, out.String())
 	}
 }
+
+func TestRecheck(t *testing.T) {
+	dir := t.TempDir()
+	file, zone := filepath.Join(dir, "case.json"), filepath.Join(dir, "zone.txt")
+	var out, errOut bytes.Buffer
+	if status := run(t.Context(), []string{"rebound", "diagnose", "-json"}, strings.NewReader(""), &out, &errOut); status != exitDone {
+		t.Fatal(status, errOut.String())
+	}
+	if err := os.WriteFile(file, out.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	recheck := func(dns string, args ...string) (int, string, string) {
+		if err := os.WriteFile(zone, []byte(dns), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out.Reset()
+		errOut.Reset()
+		status := run(t.Context(), append([]string{"rebound", "recheck", "-zone", zone, "-now", "2026-11-27", "-exit-code"}, args...), strings.NewReader(""), &out, &errOut)
+		return status, out.String(), errOut.String()
+	}
+	status, text, _ := recheck(demoZone, file)
+	if status != exitFound || !strings.HasPrefix(text, "Send again  no. Hold mail from 198.51.100.23") || !strings.Contains(text, "5. not yet: ") {
+		t.Errorf("still listed: status %d\n%s", status, text)
+	}
+	var gone strings.Builder
+	for line := range strings.Lines(demoZone) {
+		if !strings.HasPrefix(line, "23.100.51.198.zen") {
+			gone.WriteString(line)
+		}
+	}
+	status, text, _ = recheck(gone.String(), file)
+	if status != exitDone || !strings.HasPrefix(text, "Send again  yes.") || !strings.Contains(text, "6. not yet: Then send one test") || !strings.Contains(text, "Nothing stands in its way now.") {
+		t.Errorf("off the list: status %d\n%s", status, text)
+	}
+	if _, text, _ = recheck(gone.String(), "-json", "-redact", file); !strings.Contains(text, `"resume":"yes"`) || strings.Contains(text, "anna@") {
+		t.Errorf("JSON:\n%s", text)
+	}
+	for name, raw := range map[string]string{"it is empty": "", "no output of rebound diagnose": "{", "does not say what it was made on": "{}", "schema 9": `{"schema":9}`} {
+		if err := os.WriteFile(file, []byte(raw), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if status, _, why := recheck(demoZone, file); status != exitNothing || !strings.Contains(why, name) {
+			t.Errorf("%q: status %d, %s", raw, status, why)
+		}
+	}
+	if status, _, why := recheck(demoZone); status != exitNothing || !strings.Contains(why, "no file given") {
+		t.Errorf("no file: %d, %s", status, why)
+	}
+}

@@ -1,0 +1,250 @@
+package rebound
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/rebound-mail/rebound/bounce"
+	"github.com/rebound-mail/rebound/dnsbl"
+	"github.com/rebound-mail/rebound/finding"
+)
+
+// An Asked is what a diagnosis was made on, apart from DNS and the text of the mail: what
+// [Diagnoser.Recheck] needs to ask again.
+type Asked struct {
+	At           time.Time      `json:"at"`
+	Report       *bounce.Report `json:"report"`
+	Header       string         `json:"header,omitempty"` // of the refused mail
+	IP           netip.Addr     `json:"ip,omitzero"`
+	HELO         string         `json:"helo,omitempty"`
+	MailFrom     string         `json:"mail_from,omitempty"`
+	Recipient    string         `json:"recipient,omitempty"`
+	Bounced      time.Time      `json:"bounced,omitzero"`
+	Control      Control        `json:"control,omitempty"`
+	OwnDomains   []string       `json:"own_domains,omitempty"`
+	OwnAddresses []netip.Prefix `json:"own_addresses,omitempty"`
+	Bulk         bool           `json:"bulk,omitempty"`
+	Volume       int            `json:"volume,omitempty"`
+
+	// Message is the mail as it is now, where it was changed; it is not kept in JSON.
+	Message []byte `json:"-"`
+}
+
+// remember keeps what a diagnosis was made on.
+func (r *run) remember() *Asked {
+	a := &Asked{
+		At: r.now, Report: r.original, IP: r.IP, HELO: r.HELO, MailFrom: r.MailFrom, Recipient: r.Recipient, Bounced: r.facts.Bounced.Value,
+		Control: r.Control, OwnDomains: r.OwnDomains, OwnAddresses: r.OwnAddresses, Bulk: r.Bulk, Volume: r.Volume,
+	}
+	a.Header = string(r.refusedHeader())
+	return a
+}
+
+// ErrNotSaved is the error of [Diagnoser.Recheck] for a diagnosis that does not hold what
+// it was made on.
+var ErrNotSaved = errors.New("rebound: the diagnosis does not say what it was made on")
+
+// A Progress says how far a step of a plan is.
+type Progress string
+
+// How far a step is.
+const (
+	Done    Progress = "done"
+	NotYet  Progress = "not-yet"
+	Untold  Progress = "unknown" // it could not be told; Why says what stood in the way
+	Private Progress = "private" // only who does it knows
+)
+
+// A Resumption says whether the mail that was held may go again.
+type Resumption string
+
+// Whether mail may go.
+const (
+	Resume      Resumption = "yes"
+	StayHeld    Resumption = "no"
+	SendOneTest Resumption = "test" // nobody but the receiver knows: one test tells
+	CannotTell  Resumption = "unknown"
+)
+
+// A Rechecked says what has become of a diagnosis.
+type Rechecked struct {
+	Resume  Resumption    `json:"resume"`
+	Why     string        `json:"why"`
+	Steps   []RecheckedAt `json:"steps"`   // those of the old plan
+	Changed []string      `json:"changed"` // what is not as it was
+	Now     *Diagnosis    `json:"now"`     // the same refusal, with what is true now
+	Before  time.Time     `json:"before"`  // when the old diagnosis was made
+	Schema  int           `json:"schema"`
+}
+
+// A RecheckedAt is a step of the old plan and how far it is.
+type RecheckedAt struct {
+	Step     Step     `json:"step"`
+	Progress Progress `json:"progress"`
+	Why      string   `json:"why"`
+}
+
+// Recheck asks again what an earlier diagnosis rests on: which steps of its plan are done,
+// what has changed, and whether mail may go again. The diagnosis may be one that was read
+// from JSON. The error is [ErrNotSaved], or that of [Diagnoser.Diagnose].
+func (d *Diagnoser) Recheck(ctx context.Context, old *Diagnosis) (*Rechecked, error) {
+	if old == nil || old.Asked == nil || old.Asked.Report == nil || len(old.Causes) == 0 {
+		return nil, ErrNotSaved
+	}
+	a := old.Asked
+	now, err := d.Diagnose(ctx, Case{
+		Report: a.Report, header: []byte(a.Header), Message: a.Message, IP: a.IP, HELO: a.HELO, MailFrom: a.MailFrom, Recipient: a.Recipient,
+		Bounced: a.Bounced, Control: a.Control, OwnDomains: a.OwnDomains, OwnAddresses: a.OwnAddresses, Bulk: a.Bulk, Volume: a.Volume,
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := &Rechecked{Now: now, Before: a.At, Schema: Schema, Steps: []RecheckedAt{}, Changed: []string{}}
+	for _, s := range old.Plan {
+		progress, why := now.progress(s)
+		out.Steps = append(out.Steps, RecheckedAt{s, progress, why})
+	}
+	for _, c := range now.Causes {
+		if was := like(old.Causes, c); was == nil {
+			out.Changed = append(out.Changed, fmt.Sprintf("New: %s (%s).", c.Summary, c.State))
+		} else if was.State != c.State {
+			out.Changed = append(out.Changed, fmt.Sprintf("%s: it was %s, and is %s.", c.Summary, was.State, c.State))
+		}
+	}
+	for _, c := range old.Causes {
+		if like(now.Causes, c) == nil {
+			out.Changed = append(out.Changed, fmt.Sprintf("Gone: %s.", c.Summary))
+		}
+	}
+	out.Resume, out.Why = now.resume(old)
+	return out, nil
+}
+
+// like returns the cause of a list that is the same as c.
+func like(list []Cause, c Cause) *Cause {
+	for i := range list {
+		if list[i].Kind == c.Kind && (list[i].Summary == c.Summary || c.State != Unstated && list[i].State != Unstated) {
+			return &list[i]
+		}
+	}
+	return nil
+}
+
+// A standing is what a new diagnosis says of a kind of cause.
+type standing uint8
+
+const (
+	seen     standing = iota // it is there
+	gone                     // it is not there now
+	unsure                   // it could not be asked
+	private                  // nobody outside can ask
+	unspoken                 // the new diagnosis does not speak of it
+)
+
+// standing looks for causes of a kind: the worst decides.
+func (d *Diagnosis) standing(kind CauseKind) standing {
+	worst := unspoken
+	for _, c := range d.Causes {
+		if c.Kind != kind {
+			continue
+		}
+		at := seen
+		switch c.State {
+		case Cleared, Contradicted:
+			at = gone
+		case NotAsked:
+			at = unsure
+		case NotCheckable:
+			at = private
+		}
+		worst = min(worst, at)
+	}
+	return worst
+}
+
+// progress says how far a step of an older plan is, by what is true now.
+func (d *Diagnosis) progress(s Step) (Progress, string) {
+	if s.List != "" {
+		return d.listed(s.List)
+	}
+	again := slices.ContainsFunc(d.Plan, func(n Step) bool { return n.What == s.What })
+	at := unspoken
+	for _, kind := range s.For {
+		at = min(at, d.standing(kind))
+	}
+	cleared := at == gone || at == unspoken && !again && len(s.For) > 0 && d.asked()
+	switch {
+	case cleared && (s.Phase == PhaseRetest || s.Phase == PhaseRewarm):
+		return NotYet, "Nothing stands in its way now."
+	case cleared:
+		return Done, "What called for it is not there now."
+	case at == unsure:
+		return Untold, "What called for it could not be asked."
+	case s.Record != nil && at != private:
+		return NotYet, fmt.Sprintf("%s %s is not as it should be.", s.Record.Name, s.Record.Type)
+	case at == private:
+		return Untold, "Nobody but the receiver knows whether what called for it still holds."
+	case s.Phase == PhaseRetest || s.Phase == PhaseRewarm:
+		return NotYet, "What comes before it is not done."
+	}
+	return Private, "What called for it is still seen; only who does it knows how far it is."
+}
+
+// asked reports whether all checks that matter could be made.
+func (d *Diagnosis) asked() bool {
+	return !slices.ContainsFunc(d.Checks, func(c Check) bool {
+		return c.Outcome == finding.Unknown || c.Outcome == finding.Broke
+	})
+}
+
+// listed says whether what was refused is still on a list.
+func (d *Diagnosis) listed(zone string) (Progress, string) {
+	said := false
+	for _, list := range [][]dnsbl.Result{d.Listings, d.DomainListings} {
+		for _, r := range list {
+			if r.List.Zone != zone {
+				continue
+			}
+			switch r.Status {
+			case dnsbl.Listed:
+				return NotYet, fmt.Sprintf("%s is still on %s.", r.Target, r.List.Name)
+			case dnsbl.NotListed:
+				said = true
+			default:
+				return Untold, fmt.Sprintf("%s gave no answer.", r.List.Name)
+			}
+		}
+	}
+	if said {
+		return Done, "It is off the list."
+	}
+	return Untold, "The list was not asked."
+}
+
+// resume says whether what the old diagnosis held may go.
+func (d *Diagnosis) resume(old *Diagnosis) (Resumption, string) {
+	if d.Hold != nil && old.Hold == nil {
+		return StayHeld, fmt.Sprintf("Hold %s until %s: %s.", d.Hold.What, d.Hold.Until, d.Causes[0].Summary)
+	}
+	if old.Hold == nil {
+		return Resume, "Nothing was held."
+	}
+	switch d.standing(old.Causes[0].Kind) {
+	case gone:
+		return Resume, fmt.Sprintf("%s: that is not so now.", old.Causes[0].Summary)
+	case unsure:
+		return CannotTell, fmt.Sprintf("%s: whether it still is could not be asked.", old.Causes[0].Summary)
+	case private:
+		return SendOneTest, fmt.Sprintf("%s: nobody but the receiver knows whether it still does; send one test.", old.Causes[0].Summary)
+	case unspoken:
+		if !d.asked() {
+			return CannotTell, "Some checks could not be made."
+		}
+		return SendOneTest, "What it was held for is not seen now; send one test."
+	}
+	return StayHeld, fmt.Sprintf("Hold %s until %s: %s.", old.Hold.What, old.Hold.Until, d.Causes[0].Summary)
+}

@@ -37,7 +37,8 @@
 // domain. Diagnosis.Checks says how each ended, and why one was not made. Package
 // bounce, which reads what came back, works without any of this.
 //
-// [Diagnoser.Recheck] asks again later, of a diagnosis that was kept as JSON: which steps
+// [Diagnoser.Triage] puts many bounces with one root together, and diagnoses each root
+// once. [Diagnoser.Recheck] asks again later, of a diagnosis that was kept as JSON: which steps
 // are done, and whether mail that was held may go.
 //
 // After a block of bulk mail from an address of one's own, the plan ends with how to begin

@@ -46,8 +46,9 @@ type app struct {
 	in       io.Reader
 	out, err io.Writer
 
-	done  int  // inputs about which something could be said
-	found bool // something was found
+	done   int  // inputs about which something could be said
+	unread int  // inputs that triage could not read
+	found  bool // something was found
 }
 
 // run runs the command and returns its exit status.
@@ -56,7 +57,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	root := &cli.Command{
 		Name: "rebound", Usage: "say why a mail was refused, and how to get the next one delivered",
 		Version: version(), Reader: in, Writer: out, ErrWriter: errOut,
-		Commands:       []*cli.Command{a.diagnoseCommand(), a.bounceCommand(), a.dnsblCommand(), a.authCommand(), a.contentCommand(), a.warmupCommand(), a.recheckCommand()},
+		Commands:       []*cli.Command{a.diagnoseCommand(), a.bounceCommand(), a.dnsblCommand(), a.authCommand(), a.contentCommand(), a.warmupCommand(), a.recheckCommand(), a.triageCommand()},
 		ExitErrHandler: func(context.Context, *cli.Command, error) {},
 		OnUsageError:   func(_ context.Context, _ *cli.Command, err error, _ bool) error { return err },
 	}
@@ -65,7 +66,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	}
 	root.Action = func(_ context.Context, c *cli.Command) error {
 		if c.NArg() > 0 {
-			return fmt.Errorf("there is no command %q; the commands are diagnose, bounce, dnsbl, auth, content, warmup and recheck", c.Args().First())
+			return fmt.Errorf("there is no command %q; the commands are diagnose, bounce, dnsbl, auth, content, warmup, recheck and triage", c.Args().First())
 		}
 		return cli.ShowRootCommandHelp(c)
 	}

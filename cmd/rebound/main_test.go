@@ -526,3 +526,63 @@ func TestRecheck(t *testing.T) {
 		t.Errorf("no file: %d, %s", status, why)
 	}
 }
+
+func TestTriage(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	zone, gone := write("zone.txt", demoZone), filepath.Join(dir, "gone.txt")
+	folder := filepath.Dir(write("mail/a.eml", string(demoBounce)))
+	write("mail/b.eml", string(demoBounce))
+	write("mail/c.eml", "no mail")
+	log := write("mail.log", `Nov 24 10:00:00 mx postfix/smtp[71]: 4F2A1: to=<u1@recipient.example>, relay=mx1.recipient.example[192.0.2.25]:25, delay=1, delays=0/0/1/0, dsn=5.1.1, status=bounced (host mx1.recipient.example[192.0.2.25] said: 550 5.1.1 <u1@recipient.example>: Recipient address rejected: User unknown (in reply to RCPT TO command))
+Nov 24 10:00:01 mx postfix/smtp[71]: 4F2A2: to=<u2@recipient.example>, relay=mx1.recipient.example[192.0.2.25]:25, delay=1, delays=0/0/1/0, dsn=2.0.0, status=sent (250 ok)
+Nov 24 10:00:02 mx postfix/smtp[72]: 4F2A3: to=<u3@recipient.example>, relay=none, delay=1, delays=0/0/1/0, dsn=4.4.1, status=deferred (connect to mx1.recipient.example[192.0.2.25]:25: Connection timed out)
+`)
+	triage := func(args ...string) (int, string, string) {
+		var out, errOut bytes.Buffer
+		status := run(t.Context(), append([]string{"rebound", "triage", "-zone", zone, "-now", "2026-11-24T12:00:00Z"}, args...), strings.NewReader(""), &out, &errOut)
+		return status, out.String(), errOut.String()
+	}
+	status, text, why := triage("-suppress", gone, folder, log)
+	for _, want := range []string{
+		"4 bounces in 3 groups; 1 address to suppress, 2 to keep.\n",
+		"1. 2 refusals: ip-listed by zen.spamhaus.org of 198.51.100.23", "why: 198.51.100.23 is on Spamhaus XBL", "first: You: Hold the queue",
+		"1 refusal: unknown-recipient at recipient.example", "1 refusal: network",
+	} {
+		if status != exitDone || !strings.Contains(text, want) {
+			t.Errorf("status %d, no %q in\n%s%s", status, want, text, why)
+		}
+	}
+	if !strings.Contains(why, "c.eml") {
+		t.Errorf("what could not be read: %s", why)
+	}
+	if list, err := os.ReadFile(gone); err != nil || string(list) != "u1@recipient.example\n" {
+		t.Errorf("to suppress: %q, %v", list, err)
+	}
+	var lines bytes.Buffer
+	if status := run(t.Context(), []string{"rebound", "bounce", "-json", filepath.Join(folder, "a.eml")}, strings.NewReader(""), &lines, &lines); status != exitDone {
+		t.Fatal(lines.String())
+	}
+	reports := write("reports.jsonl", lines.String()+lines.String())
+	if _, text, _ := triage("-groups", "0", reports); !strings.Contains(text, "2 bounces in 1 group;") || strings.Contains(text, "why:") {
+		t.Errorf("reports:\n%s", text)
+	}
+	if _, text, _ := triage("-json", "-redact", reports); !strings.Contains(text, `"count":2`) || strings.Contains(text, "anna@") {
+		t.Errorf("JSON:\n%.800s", text)
+	}
+	if status, _, why := triage(); status != exitNothing || !strings.Contains(why, "no file given") {
+		t.Errorf("no file: %d, %s", status, why)
+	}
+	if status, _, why := triage(filepath.Join(dir, "nowhere")); status != exitNothing || !strings.Contains(why, "nowhere") {
+		t.Errorf("no such file: %d, %s", status, why)
+	}
+}

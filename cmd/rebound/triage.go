@@ -1,0 +1,261 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/rebound-mail/rebound"
+	"github.com/rebound-mail/rebound/bounce"
+	"github.com/rebound-mail/rebound/dnsbl"
+	"github.com/rebound-mail/rebound/report"
+)
+
+func (a *app) triageCommand() *cli.Command {
+	return &cli.Command{
+		Name: "triage", Usage: "put many bounces with one root together, and diagnose each root once", ArgsUsage: "FILE…",
+		Description: "FILE is an mbox, a Maildir, a folder of messages, what \"rebound bounce -json\" wrote, a log of Postfix, or - for standard input.\n\n" +
+			"   rebound triage bounces.mbox\n" +
+			"   rebound triage -suppress gone.txt /var/log/mail.log",
+		Flags: append(append(outputFlags(), dnsFlags()...),
+			&cli.IntFlag{Name: "groups", Usage: "diagnose the `N` worst groups", Value: 50},
+			&cli.StringFlag{Name: "suppress", Usage: "write the addresses not to mail again to `FILE`, one a line"},
+			&cli.StringFlag{Name: "now", Usage: "take `TIME` for the present"}),
+		Action: a.triage,
+	}
+}
+
+func (a *app) triage(ctx context.Context, c *cli.Command) error {
+	if c.NArg() == 0 {
+		return errors.New("triage: no file given; - reads standard input")
+	}
+	now, err := clock(c)
+	if err != nil {
+		return err
+	}
+	keys, err := keysFile(c.String("keys"))
+	if err != nil {
+		return err
+	}
+	source, err := a.resolver(c)
+	if err != nil {
+		return err
+	}
+	d := &rebound.Diagnoser{Resolver: source, Keys: keys, ListMemory: new(dnsbl.Memory), Now: now, Timeout: c.Duration("timeout")}
+	o := rebound.TriageOptions{Diagnose: c.Int("groups"), Progress: a.triageProgress()}
+	if o.Diagnose <= 0 {
+		o.Diagnose = -1
+	}
+	var failed error
+	out := d.Triage(ctx, func(yield func(rebound.Item) bool) {
+		failed = a.items(c.Args().Slice(), yield)
+	}, o)
+	if failed != nil && !errors.Is(failed, errStop) {
+		return failed
+	}
+	if more := a.unread - maxUnread; more > 0 {
+		a.complain(fmt.Errorf("%d more could not be read", more))
+	}
+	a.done, a.found = out.Total, len(out.Groups) > 0
+	if file := c.String("suppress"); file != "" {
+		text := strings.Join(out.Suppress, "\n")
+		if text != "" {
+			text += "\n"
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			return plainError(err)
+		}
+	}
+	w := a.writer(c)
+	if c.Bool("json") {
+		err = writeJSON(w, out)
+	} else {
+		var b strings.Builder
+		if err := report.Triage(&b, out, report.Options{Width: width(), Color: isTerminal(a.out) && os.Getenv("NO_COLOR") == ""}); err != nil {
+			return err
+		}
+		_, err = io.WriteString(w, b.String())
+	}
+	if err := errors.Join(err, source.close()); err != nil {
+		return err
+	}
+	return a.finish(c)
+}
+
+// triageProgress tells of progress on a terminal.
+func (a *app) triageProgress() func(read, diagnosed, of int) {
+	if !isTerminal(a.err) {
+		return nil
+	}
+	return func(read, diagnosed, of int) {
+		fmt.Fprintf(a.err, "\r\033[K%d read", read)
+		if of > 0 {
+			fmt.Fprintf(a.err, ", %d of %d groups diagnosed", diagnosed, of)
+		}
+		if of > 0 && diagnosed == of {
+			fmt.Fprint(a.err, "\r\033[K")
+		}
+	}
+}
+
+// maxUnread is how many inputs that cannot be read are told one by one.
+const maxUnread = 10
+
+func (a *app) cannotRead(name string, err error) {
+	if a.unread++; a.unread <= maxUnread {
+		a.complain(fmt.Errorf("%s: %w", name, err))
+	}
+}
+
+// errStop ends the reading when nobody takes any more.
+var errStop = errors.New("stopped")
+
+// items yields the bounces of the named inputs; what cannot be read is told and passed over.
+func (a *app) items(names []string, yield func(rebound.Item) bool) error {
+	for _, name := range names {
+		if err := a.itemsOf(name, yield); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *app) itemsOf(name string, yield func(rebound.Item) bool) error {
+	if info, err := os.Stat(name); err == nil && info.IsDir() && !isMaildir(name) {
+		entries, err := os.ReadDir(name)
+		if err != nil {
+			a.cannotRead(name, errors.Unwrap(err))
+			return nil
+		}
+		for _, e := range entries {
+			if e.Type().IsRegular() && !strings.HasPrefix(e.Name(), ".") {
+				if err := a.itemsOf(filepath.Join(name, e.Name()), yield); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	} else if err == nil && info.IsDir() {
+		return a.mailItems(name, yield)
+	}
+	in := a.in
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			a.cannotRead(name, errors.Unwrap(err))
+			return nil
+		}
+		defer f.Close()
+		in = f
+	}
+	r := bufio.NewReaderSize(in, 64<<10)
+	head, _ := r.Peek(4 << 10)
+	switch {
+	case bytes.HasPrefix(bytes.TrimSpace(head), []byte("{")):
+		return a.reportItems(name, r, yield)
+	case postfixLine.Match(head):
+		return a.logItems(name, r, yield)
+	}
+	return readStream(name, r, func(m message) error { return a.mailItem(m, yield) })
+}
+
+func isMaildir(dir string) bool {
+	for _, sub := range []string{"new", "cur"} {
+		if _, err := os.Stat(filepath.Join(dir, sub)); !errors.Is(err, fs.ErrNotExist) {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *app) mailItems(name string, yield func(rebound.Item) bool) error {
+	return a.messages([]string{name}, func(m message) error { return a.mailItem(m, yield) })
+}
+
+func (a *app) mailItem(m message, yield func(rebound.Item) bool) error {
+	if m.err != nil {
+		a.cannotRead(m.name, m.err)
+		return nil
+	}
+	if !yield(rebound.Item{Name: m.name, Case: rebound.Case{Bounce: m.raw}}) {
+		return errStop
+	}
+	return nil
+}
+
+// reportItems reads what "rebound bounce -json" wrote.
+func (a *app) reportItems(name string, r io.Reader, yield func(rebound.Item) bool) error {
+	d := json.NewDecoder(r)
+	for {
+		var line struct {
+			File string `json:"file"`
+			*bounce.Report
+		}
+		switch err := d.Decode(&line); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			a.cannotRead(name, err)
+			return nil
+		}
+		if line.Report != nil && !yield(rebound.Item{Name: or(line.File, name), Case: rebound.Case{Report: line.Report}}) {
+			return errStop
+		}
+	}
+}
+
+// A line of Postfix about a delivery that failed:
+//
+//	… postfix/smtp[71]: 4F2: to=<a@b.example>, relay=mx.b.example[192.0.2.1]:25, …, dsn=5.1.1, status=bounced (host mx.b.example[192.0.2.1] said: 550 5.1.1 …)
+var (
+	postfixLine = regexp.MustCompile(`(?m)postfix[\w./-]*\[\d+\]: `)
+	postfixFail = regexp.MustCompile(`postfix[\w./-]*\[\d+\]: [0-9A-Za-z]+: to=<([^>]*)>,.* relay=([^,\[]*)(?:\[[^\]]*\])?[^,]*,.* status=(bounced|deferred|expired) \((.*)\)\s*$`)
+	postfixSaid = regexp.MustCompile(`^host \S+ (?:said|refused to talk to me): `)
+	postfixEnd  = regexp.MustCompile(` \(in reply to [^)]*\)$`)
+)
+
+// maxLogLine bounds a line of a log.
+const maxLogLine = 1 << 20
+
+func (a *app) logItems(name string, r io.Reader, yield func(rebound.Item) bool) error {
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, maxLogLine)
+	n := 0
+	for lines.Scan() {
+		n++
+		m := postfixFail.FindStringSubmatch(lines.Text())
+		if m == nil {
+			continue
+		}
+		reply := postfixEnd.ReplaceAllString(postfixSaid.ReplaceAllString(m[4], ""), "")
+		rep := bounce.ParseReply(reply)
+		for i := range rep.Recipients {
+			rec := &rep.Recipients[i]
+			rec.Address = m[1]
+			if m[2] != "none" {
+				rec.RemoteMTA = m[2]
+			}
+			if m[3] == "deferred" {
+				rep.Kind, rec.Action, rec.Suppress = bounce.Delay, bounce.Delayed, false
+			}
+		}
+		if !yield(rebound.Item{Name: fmt.Sprintf("%s:%d", name, n), Case: rebound.Case{Report: rep, Recipient: m[1]}}) {
+			return errStop
+		}
+	}
+	if err := lines.Err(); err != nil {
+		a.cannotRead(name, fmt.Errorf("line %d: %w", n+1, err))
+	}
+	return nil
+}

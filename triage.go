@@ -1,0 +1,364 @@
+package rebound
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
+	"net/netip"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/rebound-mail/rebound/bounce"
+	"github.com/rebound-mail/rebound/dnsbl"
+	"github.com/rebound-mail/rebound/resolve"
+)
+
+// An Item is one of many bounces.
+type Item struct {
+	Name string // where it is from, for people
+	Case Case
+}
+
+// A Triaged says what many bounces come to.
+type Triaged struct {
+	Groups []Group `json:"groups"` // what hurts most first
+	Total  int     `json:"total"`  // bounces that were read
+	// Suppress are the addresses not to mail again, each once, by group; Keep counts the
+	// other addresses that bounced.
+	Suppress []string `json:"suppress"`
+	Keep     int      `json:"keep"`
+	Notes    []string `json:"notes"` // what was left out, and why
+	Schema   int      `json:"schema"`
+}
+
+// A Group are bounces with one root: one kind of cause, at one receiver, of one address and
+// domain of the sender, where these matter to it.
+type Group struct {
+	Kind     CauseKind  `json:"kind"`
+	Fault    Fault      `json:"fault"`
+	Provider string     `json:"provider,omitempty"`
+	IP       netip.Addr `json:"ip,omitzero"`
+	Domain   string     `json:"domain,omitempty"` // the sender's; of the recipients, where that takes no mail
+	List     string     `json:"list,omitempty"`   // the block list that the replies name
+	Count    int        `json:"count"`            // refused recipients
+	Examples []string   `json:"examples"`         // names of up to five items
+	Suppress int        `json:"suppress"`         // addresses that are to be suppressed
+	// Diagnosis is that of the first bounce of the group; nil where it was not made, which
+	// Triaged.Notes then tell.
+	Diagnosis *Diagnosis `json:"diagnosis,omitempty"`
+
+	key       groupKey
+	first     Case
+	addresses []string
+}
+
+type groupKey struct {
+	kind                   CauseKind
+	provider, domain, list string
+	ip                     netip.Addr
+}
+
+// TriageOptions say how far a triage goes. The zero value is good.
+type TriageOptions struct {
+	// Diagnose is how many groups are diagnosed, the worst ones; 0 is 50. Below zero, DNS is
+	// not asked at all.
+	Diagnose int
+	// Progress is told how many bounces were read, now and then, and how many groups are
+	// diagnosed, of how many.
+	Progress func(read, diagnosed, of int)
+}
+
+// The limits of a triage.
+const (
+	maxGroups    = 2000      // each keeps one report; those beyond are counted together
+	maxSuppress  = 1_000_000 // addresses that are remembered
+	batchItems   = 256       // bounces that are read side by side
+	batchOctets  = 16 << 20
+	diagnosing   = 50
+	sideBySide   = 8 // diagnoses at a time
+	maxExamples  = 5
+	groupOfOther = CauseKind("other-groups")
+)
+
+// Triage reads many bounces, puts those with one root together and diagnoses each group
+// once, with DNS asked once. Memory does not grow with their number, but for the addresses
+// to suppress. When ctx ends, what was read by then is told, with a note.
+func (d *Diagnoser) Triage(ctx context.Context, items iter.Seq[Item], o TriageOptions) *Triaged {
+	t := &triage{d: d, o: o, out: &Triaged{Suppress: []string{}, Notes: []string{}, Schema: Schema}, groups: map[groupKey]*Group{}, seen: map[string]bool{}}
+	if t.o.Progress == nil {
+		t.o.Progress = func(int, int, int) {}
+	}
+	t.read(ctx, items)
+	t.diagnose(ctx)
+	t.conclude(ctx)
+	return t.out
+}
+
+type triage struct {
+	d      *Diagnoser
+	o      TriageOptions
+	out    *Triaged
+	groups map[groupKey]*Group
+	order  []*Group
+	seen   map[string]bool // addresses
+	over   int             // addresses beyond maxSuppress
+}
+
+// A part is what one bounce says of some of its recipients.
+type part struct {
+	key       groupKey
+	fault     Fault
+	count     int
+	addresses []string // to suppress
+	keep      []string
+}
+
+// read takes the items in batches, each batch side by side, in order.
+func (t *triage) read(ctx context.Context, items iter.Seq[Item]) {
+	var batch []Item
+	octets := 0
+	flush := func() {
+		t.take(batch)
+		batch, octets = batch[:0], 0
+		t.o.Progress(t.out.Total, 0, 0)
+	}
+	for item := range items {
+		if ctx.Err() != nil {
+			t.out.Notes = append(t.out.Notes, "Not all bounces were read: the time was up.")
+			break
+		}
+		batch = append(batch, item)
+		octets += len(item.Case.Bounce) + len(item.Case.Message) + len(item.Case.Reply)
+		if len(batch) == batchItems || octets >= batchOctets {
+			flush()
+		}
+	}
+	flush()
+}
+
+func (t *triage) take(batch []Item) {
+	parts := make([][]part, len(batch))
+	reports := make([]*bounce.Report, len(batch))
+	var workers sync.WaitGroup
+	n := min(runtime.GOMAXPROCS(0), len(batch))
+	for w := range n {
+		workers.Go(func() {
+			for i := w; i < len(batch); i += n {
+				parts[i], reports[i] = t.d.parts(batch[i].Case)
+			}
+		})
+	}
+	workers.Wait()
+	for i, item := range batch {
+		if reports[i] == nil {
+			continue
+		}
+		t.out.Total++
+		for _, p := range parts[i] {
+			t.add(item, reports[i], p)
+		}
+	}
+}
+
+// parts reads one bounce without DNS.
+func (d *Diagnoser) parts(c Case) ([]part, *bounce.Report) {
+	report, err := c.read()
+	if err != nil {
+		return nil, nil
+	}
+	r := d.newRun(c, report)
+	r.state()
+	r.gather()
+	if r.foreign != nil {
+		return []part{{key: groupKey{kind: NotYours}, fault: OfNobody, count: 1}}, report
+	}
+	if len(r.statements) == 0 {
+		kind := NotABounce
+		if report.Kind == bounce.Feedback {
+			kind = bounce.Complaint
+		}
+		p := part{key: groupKey{kind: kind, provider: r.facts.Provider}, fault: rowOf(kind).fault, count: 1}
+		p.sort(r, r.report.Recipients)
+		return []part{p}, report
+	}
+	var list []part
+	for i := range r.report.Recipients {
+		rec := &r.report.Recipients[i]
+		if rec.Action != bounce.Failed && rec.Action != bounce.Delayed {
+			continue
+		}
+		key := r.keyOf(rec)
+		at := slices.IndexFunc(list, func(p part) bool { return p.key == key })
+		if at < 0 {
+			at = len(list)
+			list = append(list, part{key: key, fault: rowOf(rec.Reason).fault})
+		}
+		list[at].count++
+		list[at].sort(r, r.report.Recipients[i:i+1])
+	}
+	return list, report
+}
+
+// sort puts addresses to those to suppress or to keep.
+func (p *part) sort(r *run, recipients []bounce.Recipient) {
+	for _, rec := range recipients {
+		address := cmp.Or(rec.Address, r.facts.Recipient.Value)
+		switch {
+		case !strings.Contains(address, "@"):
+		case rec.Suppress:
+			p.addresses = append(p.addresses, address)
+		default:
+			p.keep = append(p.keep, address)
+		}
+	}
+}
+
+// keyOf is the root of a refusal, as far as the bounce tells.
+func (r *run) keyOf(rec *bounce.Recipient) groupKey {
+	key := groupKey{kind: rec.Reason, provider: cmp.Or(rec.Provider, orgDomain(rec.RemoteMTA))}
+	switch {
+	case rec.Reason == bounce.UnknownDomain:
+		key.provider, key.domain = "", domainOf(cmp.Or(rec.Address, r.facts.Recipient.Value))
+	case rec.Reason.OfAddress() || rec.Reason == bounce.MailboxFull:
+	default:
+		key.ip, key.domain = r.facts.IP.Value, orgDomain(cmp.Or(r.facts.From.Value, r.facts.MailFrom.Value))
+		if lists := rec.Lists(); len(lists) > 0 {
+			key.list, key.provider = lists[0], "" // who asks the list is no root
+		}
+	}
+	return key
+}
+
+func (t *triage) add(item Item, report *bounce.Report, p part) {
+	g := t.groups[p.key]
+	if g == nil && len(t.order) >= maxGroups {
+		p.key, p.fault = groupKey{kind: groupOfOther}, NotTold
+		g = t.groups[p.key]
+	}
+	if g == nil {
+		g = &Group{Kind: p.key.kind, Fault: p.fault, Provider: p.key.provider, IP: p.key.ip, Domain: p.key.domain, List: p.key.list, Examples: []string{}, key: p.key}
+		g.first = item.Case
+		g.first.Bounce, g.first.Err, g.first.Reply, g.first.Report = nil, nil, "", report
+		t.groups[p.key] = g
+		t.order = append(t.order, g)
+	}
+	g.Count += p.count
+	if len(g.Examples) < maxExamples && item.Name != "" {
+		g.Examples = append(g.Examples, item.Name)
+	}
+	for _, address := range p.addresses {
+		if t.remember(address) {
+			g.addresses = append(g.addresses, address)
+		}
+	}
+	for _, address := range p.keep {
+		if t.remember(address) {
+			t.out.Keep++
+		}
+	}
+}
+
+// remember reports whether an address is new, of those that are remembered.
+func (t *triage) remember(address string) bool {
+	switch {
+	case t.seen[address]:
+		return false
+	case len(t.seen) >= maxSuppress:
+		t.over++
+		return false
+	}
+	t.seen[address] = true
+	return true
+}
+
+// harm orders kinds of cause: what stops all mail, a stream or a mailing before what
+// concerns one recipient.
+func harm(g *Group) int {
+	switch rowOf(g.Kind).hold {
+	case "ip":
+		return 5
+	case "stream", "receiver":
+		return 4
+	case "campaign":
+		return 3
+	}
+	switch g.Fault {
+	case OfSender, OfESP:
+		return 2
+	case OfNobody:
+		return 0
+	}
+	return 1
+}
+
+func (t *triage) diagnose(ctx context.Context) {
+	slices.SortStableFunc(t.order, func(a, b *Group) int {
+		return cmp.Or(harm(b)-harm(a), b.Count-a.Count)
+	})
+	n := cmp.Or(t.o.Diagnose, diagnosing)
+	if n = min(n, len(t.order)); n <= 0 {
+		return
+	}
+	d := *t.d
+	if d.Resolver == nil {
+		d.Resolver = systemResolver()
+	}
+	d.Resolver = resolve.NewCache(d.Resolver)
+	if d.ListMemory == nil {
+		d.ListMemory = new(dnsbl.Memory)
+	}
+	d.Progress = nil
+	var mu sync.Mutex
+	done, next := 0, 0
+	var workers sync.WaitGroup
+	for range min(sideBySide, n) {
+		workers.Go(func() {
+			for {
+				mu.Lock()
+				i := next
+				next++
+				mu.Unlock()
+				if i >= n || ctx.Err() != nil {
+					return
+				}
+				if g := t.order[i]; g.Kind != groupOfOther {
+					g.Diagnosis, _ = d.Diagnose(ctx, g.first) // its report is there; without time it has none
+				}
+				mu.Lock()
+				done++
+				t.o.Progress(t.out.Total, done, n)
+				mu.Unlock()
+			}
+		})
+	}
+	workers.Wait()
+}
+
+func (t *triage) conclude(ctx context.Context) {
+	without := 0
+	t.out.Groups = make([]Group, 0, len(t.order))
+	for _, g := range t.order {
+		if d := g.Diagnosis; d == nil {
+			without++
+		} else if g.Kind == bounce.UnknownDomain && len(g.addresses) > 0 && len(d.Suppress) == 0 {
+			t.out.Keep += len(g.addresses) // DNS says otherwise
+			g.addresses = nil
+		}
+		g.Suppress = len(g.addresses)
+		t.out.Suppress = append(t.out.Suppress, g.addresses...)
+		t.out.Groups = append(t.out.Groups, *g)
+	}
+	if without > 0 && t.o.Diagnose >= 0 {
+		why := "the worst ones are"
+		if ctx.Err() != nil {
+			why = "the time was up"
+		}
+		t.out.Notes = append(t.out.Notes, fmt.Sprintf("%d of %d groups are not diagnosed: %s.", without, len(t.order), why))
+	}
+	if t.over > 0 {
+		t.out.Notes = append(t.out.Notes, fmt.Sprintf("%d addresses beyond the first %d were not remembered.", t.over, maxSuppress))
+	}
+}

@@ -1,0 +1,128 @@
+package rebound_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rebound-mail/rebound"
+	"github.com/rebound-mail/rebound/bounce"
+	"github.com/rebound-mail/rebound/resolve"
+	"github.com/rebound-mail/rebound/resolve/resolvetest"
+)
+
+// counting counts questions.
+type counting struct {
+	resolve.Resolver
+	asked atomic.Int64
+}
+
+func (c *counting) Resolve(ctx context.Context, name string, t resolve.Type) resolve.Answer {
+	c.asked.Add(1)
+	return c.Resolver.Resolve(ctx, name, t)
+}
+
+// many are bounces of three roots: a listing of one address told by two receivers, unknown
+// recipients, and a domain that takes no mail.
+func many(n int) iter.Seq[rebound.Item] {
+	return func(yield func(rebound.Item) bool) {
+		for i := range n {
+			reply := fmt.Sprintf("550 5.1.1 <u%d@recipient.example>: Recipient address rejected: User unknown", i)
+			recipient := fmt.Sprintf("u%d@recipient.example", i)
+			switch i % 4 {
+			case 1, 2:
+				reply = "554 5.7.1 Service unavailable; Client host [198.51.100.23] blocked using zen.spamhaus.org; https://www.spamhaus.org/query/ip/198.51.100.23"
+			case 3:
+				reply, recipient = "550 5.1.2 Host or domain name not found. Name service error for name=gone.example type=AAAA: Host not found", fmt.Sprintf("v%d@gone.example", i)
+			}
+			if !yield(rebound.Item{Name: fmt.Sprint("item ", i), Case: rebound.Case{Reply: reply, Recipient: recipient, MailFrom: "news@shop.example"}}) {
+				return
+			}
+		}
+	}
+}
+
+const listedZone = "$TTL 300\n23.100.51.198.zen.spamhaus.org. A 127.0.0.4\n2.0.0.127.zen.spamhaus.org. A 127.0.0.2\nrecipient.example. MX 10 mx.recipient.example.\nmx.recipient.example. A 192.0.2.9\n"
+
+func TestTriage(t *testing.T) {
+	r := &counting{Resolver: resolvetest.New(t, listedZone)}
+	d := rebound.Diagnoser{Resolver: r, Now: func() time.Time { return time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC) }}
+	steps := 0
+	out := d.Triage(context.Background(), many(1000), rebound.TriageOptions{Progress: func(read, done, of int) { steps = of - done }})
+	if out.Total != 1000 || len(out.Groups) != 3 || len(out.Notes) != 0 || steps != 0 {
+		t.Fatalf("%d bounces, %+v, %q, %d left", out.Total, out.Groups, out.Notes, steps)
+	}
+	listed, unknown, gone := out.Groups[0], out.Groups[1], out.Groups[2]
+	if listed.Kind != bounce.IPListed || listed.Count != 500 || listed.List != "zen.spamhaus.org" || listed.IP.String() != "198.51.100.23" || listed.Suppress != 0 || listed.Diagnosis == nil || listed.Diagnosis.Hold == nil {
+		t.Errorf("the worst: %+v", listed)
+	}
+	if len(listed.Examples) != 5 || listed.Examples[0] != "item 1" {
+		t.Errorf("examples: %q", listed.Examples)
+	}
+	if unknown.Kind != bounce.UnknownRecipient || unknown.Count != 250 || unknown.Suppress != 250 || gone.Kind != bounce.UnknownDomain || gone.Domain != "gone.example" || gone.Suppress != 250 {
+		t.Errorf("the others: %+v\n%+v", unknown, gone)
+	}
+	if len(out.Suppress) != 500 || !slices.Contains(out.Suppress, "u0@recipient.example") || slices.Contains(out.Suppress, "u1@recipient.example") || out.Keep != 500 {
+		t.Errorf("%d to suppress, %d to keep", len(out.Suppress), out.Keep)
+	}
+	if n := r.asked.Load(); n > 200 {
+		t.Errorf("%d questions for three roots", n)
+	}
+	raw, err := json.Marshal(out)
+	if err != nil || !strings.Contains(string(raw), `"kind":"ip-listed"`) {
+		t.Errorf("%v", err)
+	}
+}
+
+// A domain that DNS knows is no ground to suppress.
+func TestTriageAsksBeforeItSuppresses(t *testing.T) {
+	d := rebound.Diagnoser{Resolver: resolvetest.New(t, listedZone+"gone.example. MX 10 mx.gone.example.\nmx.gone.example. A 192.0.2.8\n")}
+	out := d.Triage(context.Background(), many(40), rebound.TriageOptions{})
+	if len(out.Suppress) != 10 || out.Keep != 30 {
+		t.Errorf("%d to suppress, %d to keep", len(out.Suppress), out.Keep)
+	}
+}
+
+// The same bounces give the same, however they are spread over cores; an address counts
+// once; what is nothing is left out.
+func TestTriageOfOddities(t *testing.T) {
+	d := rebound.Diagnoser{Resolver: resolve.Offline{}}
+	items := slices.Collect(many(300))
+	items = append(items, items[0], rebound.Item{Name: "empty"}, rebound.Item{Name: "vacation", Case: rebound.Case{Bounce: []byte("Auto-Submitted: auto-replied\r\nFrom: a@b.example\r\nSubject: away\r\n\r\nback soon\r\n")}})
+	first := d.Triage(context.Background(), slices.Values(items), rebound.TriageOptions{Diagnose: -1})
+	for range 3 {
+		again := d.Triage(context.Background(), slices.Values(items), rebound.TriageOptions{Diagnose: -1})
+		a, _ := json.Marshal(first)
+		b, _ := json.Marshal(again)
+		if string(a) != string(b) {
+			t.Fatalf("got %s, then %s", a, b)
+		}
+	}
+	if first.Total != 302 || len(first.Suppress) != 150 || len(first.Notes) != 0 {
+		t.Errorf("%d bounces, %d to suppress, %q", first.Total, len(first.Suppress), first.Notes)
+	}
+	few := d.Triage(context.Background(), slices.Values(items), rebound.TriageOptions{Diagnose: 1})
+	if few.Groups[0].Diagnosis == nil || few.Groups[1].Diagnosis != nil || len(few.Notes) != 1 {
+		t.Errorf("one diagnosed: %q", few.Notes)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	ended := d.Triage(ctx, slices.Values(items), rebound.TriageOptions{})
+	if len(ended.Notes) == 0 || ended.Groups == nil || ended.Suppress == nil {
+		t.Errorf("an ended context: %+v", ended)
+	}
+}
+
+func BenchmarkTriage(b *testing.B) {
+	d := rebound.Diagnoser{Resolver: resolve.Offline{}}
+	for b.Loop() {
+		d.Triage(context.Background(), many(10_000), rebound.TriageOptions{Diagnose: -1})
+	}
+	b.ReportMetric(float64(10_000*b.N)/b.Elapsed().Seconds(), "bounces/s")
+}

@@ -56,8 +56,8 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	a := &app{in: in, out: out, err: errOut}
 	root := &cli.Command{
 		Name: "rebound", Usage: "say why a mail was refused, and how to get the next one delivered",
-		Version: version(), Reader: in, Writer: out, ErrWriter: errOut,
-		Commands:       []*cli.Command{a.diagnoseCommand(), a.bounceCommand(), a.dnsblCommand(), a.authCommand(), a.contentCommand(), a.warmupCommand(), a.recheckCommand(), a.triageCommand()},
+		Version: version(), EnableShellCompletion: true, Reader: in, Writer: out, ErrWriter: errOut,
+		Commands:       []*cli.Command{a.diagnoseCommand(), a.bounceCommand(), a.dnsblCommand(), a.authCommand(), a.contentCommand(), a.warmupCommand(), a.recheckCommand(), a.triageCommand(), a.serveCommand()},
 		ExitErrHandler: func(context.Context, *cli.Command, error) {},
 		OnUsageError:   func(_ context.Context, _ *cli.Command, err error, _ bool) error { return err },
 	}
@@ -66,7 +66,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	}
 	root.Action = func(_ context.Context, c *cli.Command) error {
 		if c.NArg() > 0 {
-			return fmt.Errorf("there is no command %q; the commands are diagnose, bounce, dnsbl, auth, content, warmup, recheck and triage", c.Args().First())
+			return fmt.Errorf("there is no command %q; the commands are diagnose, bounce, dnsbl, auth, content, warmup, recheck, triage and serve", c.Args().First())
 		}
 		return cli.ShowRootCommandHelp(c)
 	}

@@ -38,7 +38,11 @@ func chromium(t testing.TB) *browser {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(path, "--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", "--user-data-dir="+t.TempDir(), "about:blank")
+	profile, err := os.MkdirTemp("", "rebound-chromium-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-features=IsolateSandboxedIframes", "--remote-debugging-pipe", "--user-data-dir="+profile, "about:blank")
 	cmd.ExtraFiles = []*os.File{toRead, toWrite}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -49,6 +53,7 @@ func chromium(t testing.TB) *browser {
 		in.Close()
 		cmd.Process.Kill()
 		cmd.Wait()
+		os.RemoveAll(profile) // what its children still write is left to the system
 	})
 	b := &browser{t: t, in: in, out: bufio.NewReader(out)}
 	var target struct{ TargetID string }
@@ -116,6 +121,25 @@ func (b *browser) run(script string) string {
 	return fmt.Sprint(out.Result.Value)
 }
 
+// shown is the text that the report's frame shows.
+func (b *browser) shown() string {
+	b.t.Helper()
+	var tree struct {
+		FrameTree struct {
+			ChildFrames []struct{ Frame struct{ ID string } }
+		}
+	}
+	b.call("Page.getFrameTree", nil, &tree)
+	if len(tree.FrameTree.ChildFrames) == 0 {
+		return "no frame"
+	}
+	var world struct{ ExecutionContextID int }
+	b.call("Page.createIsolatedWorld", map[string]any{"frameId": tree.FrameTree.ChildFrames[0].Frame.ID}, &world)
+	var out struct{ Result struct{ Value any } }
+	b.call("Runtime.evaluate", map[string]any{"expression": "document.readyState + ' ' + document.body.innerText + ' ' + getComputedStyle(document.body).maxWidth", "contextId": world.ExecutionContextID}, &out)
+	return fmt.Sprint(out.Result.Value)
+}
+
 // ready waits, in the page, until the answer is there.
 const ready = `
 	const list = document.getElementById("checks"), frame = document.getElementById("report");
@@ -138,17 +162,22 @@ func TestInteropPage(t *testing.T) {
 		raw, _ := json.Marshal(s)
 		return string(raw)
 	}
-	for _, tt := range []struct{ name, do, want string }{
-		{"paste", `document.getElementById("text").value = ` + quoted(string(demoBounce)) + `; document.querySelector("button").click();`, "198.51.100.23 is on Spamhaus XBL"},
-		{"drop", `const data = new DataTransfer(); data.items.add(new File([` + quoted(string(demoBounce)) + `], "bounce.eml")); document.dispatchEvent(new DragEvent("drop", {dataTransfer: data, bubbles: true, cancelable: true}));`, "198.51.100.23 is on Spamhaus XBL"},
-		{"huge", `const data = new DataTransfer(); data.items.add(new File([new Uint8Array(40 << 20)], "huge.eml")); document.dispatchEvent(new DragEvent("drop", {dataTransfer: data, bubbles: true, cancelable: true}));`, "larger than 32 MiB"},
-		{"html", `document.getElementById("text").value = "550 5.7.1 <script>top.broken.push('ran')</script><img src=x onerror=alert(1)> rejected as spam"; document.querySelector("button").click();`, "&lt;script&gt;top.broken"},
-		{"nothing", `document.querySelector("button").click();`, "There is nothing to diagnose"},
+	for _, tt := range []struct{ name, do, want, shown string }{
+		{"paste", `document.getElementById("text").value = ` + quoted(string(demoBounce)) + `; document.querySelector("button").click();`, "198.51.100.23 is on Spamhaus XBL", "198.51.100.23 is on Spamhaus XBL"},
+		{"drop", `const data = new DataTransfer(); data.items.add(new File([` + quoted(string(demoBounce)) + `], "bounce.eml")); document.dispatchEvent(new DragEvent("drop", {dataTransfer: data, bubbles: true, cancelable: true}));`, "198.51.100.23 is on Spamhaus XBL", "198.51.100.23 is on Spamhaus XBL"},
+		{"huge", `const data = new DataTransfer(); data.items.add(new File([new Uint8Array(40 << 20)], "huge.eml")); document.dispatchEvent(new DragEvent("drop", {dataTransfer: data, bubbles: true, cancelable: true}));`, "larger than 32 MiB", ""},
+		{"html", `document.getElementById("text").value = "550 5.7.1 <script>top.broken.push('ran')</script><img src=x onerror=alert(1)> rejected as spam"; document.querySelector("button").click();`, "&lt;script&gt;top.broken", "<img src=x onerror=alert(1)>"},
+		{"nothing", `document.querySelector("button").click();`, "There is nothing to diagnose", ""},
 	} {
 		open()
 		b.run(tt.do)
 		if got := b.run(ready); !strings.Contains(got, tt.want) {
 			t.Errorf("%s: no %q in\n%.2000s", tt.name, tt.want, got)
+		}
+		if tt.shown != "" {
+			if got := b.shown(); !strings.Contains(got, tt.shown) || !strings.HasSuffix(got, " 832px") { // 52rem, by the report's own style
+				t.Errorf("%s: the frame shows\n%.600s", tt.name, got)
+			}
 		}
 		if broken := b.run(`return broken.join("; ")`); broken != "" {
 			t.Errorf("%s: the policy was broken: %s", tt.name, broken)

@@ -267,7 +267,7 @@ func TestBadOutcomes(t *testing.T) {
 		{warmup.Outcome{Provider: "google", N: 1}, monday.AddDate(0, 0, 3), warmup.ErrOutcome},
 		{warmup.Outcome{Provider: "google", Kind: 99}, monday.AddDate(0, 0, 3), warmup.ErrOutcome},
 		{warmup.Outcome{Provider: "google", Kind: warmup.Delivered, N: -1}, monday.AddDate(0, 0, 3), warmup.ErrOutcome},
-		{warmup.Outcome{Provider: "google", Kind: warmup.Delivered, N: 1 << 40}, monday.AddDate(0, 0, 3), warmup.ErrOutcome},
+		{warmup.Outcome{Provider: "google", Kind: warmup.Delivered, N: warmup.MaxTarget + 1}, monday.AddDate(0, 0, 3), warmup.ErrOutcome},
 		{warmup.Outcome{Provider: "google", Kind: warmup.Deferred, Hint: warmup.Hint{Wait: -1}}, monday.AddDate(0, 0, 3), warmup.ErrOutcome},
 	} {
 		if err := c.Observe(ip, tt.o, tt.at); !errors.Is(err, tt.want) {

@@ -120,7 +120,7 @@ func TestPlanErrors(t *testing.T) {
 		want string
 	}{
 		{warmup.Plan{Start: monday}, warmup.ErrTarget, "0 mails a day"},
-		{warmup.Plan{Start: monday, Target: 1_000_000_000_000}, warmup.ErrTarget, "1000000000000"},
+		{warmup.Plan{Start: monday, Target: warmup.MaxTarget + 1}, warmup.ErrTarget, "1000000001"},
 		{warmup.Plan{Start: monday, Target: -1}, warmup.ErrTarget, "-1"},
 		{warmup.Plan{Target: 1000}, warmup.ErrStart, "start"},
 		{warmup.Plan{Start: monday, Target: 1000, Mix: warmup.Mix{"google": 0.5}}, warmup.ErrMix, "sum to 0.5"},

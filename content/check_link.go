@@ -36,7 +36,7 @@ var linkChecks = []check{
 			}
 			shown = "http://" + shown
 		}
-		t := parseTarget(shown)
+		t := parseTarget(shown, "", "")
 		return t.org != "" && t.org != l.url.org && l.url.org != organization(m.from.domain)
 	})},
 	{"content.link-program", finding.Notice, "A link leads to a program.", "Link to a page that offers the download.", "", eachLink(func(m *letter, l *link) bool {

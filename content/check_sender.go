@@ -114,7 +114,15 @@ func borrowed(name, domain string) string {
 	if domain == "" || len(name) > 200 {
 		return ""
 	}
-	name = " " + strings.Join(strings.FieldsFunc(strings.ToLower(name), notInBrand), " ") + " "
+	name = strings.ToLower(name)
+	begins := false
+	for word := range strings.FieldsFuncSeq(name, notInBrand) {
+		begins = begins || brands()[word] != nil
+	}
+	if !begins {
+		return ""
+	}
+	name = " " + strings.Join(strings.FieldsFunc(name, notInBrand), " ") + " "
 	for i := range name {
 		if name[i] != ' ' {
 			continue

@@ -249,7 +249,7 @@ func (m *letter) survey() {
 			p.words = readWords(p.page.visible, false, t, p.inside("multipart/alternative"))
 			for i := range p.page.links {
 				l := &p.page.links[i]
-				l.url = parseTarget(l.href)
+				l.url = m.target(l.href)
 			}
 			if m.links == nil {
 				m.links = p.page.links
@@ -261,6 +261,16 @@ func (m *letter) survey() {
 			m.textLinks(p, p.text[:min(len(p.text), maxVisible)])
 		}
 	}
+}
+
+// target is [parseTarget], which knows the host of the link before: most links of a mail
+// lead to one.
+func (m *letter) target(href string) target {
+	t := parseTarget(href, m.lastHost, m.lastOrg)
+	if t.org != "" {
+		m.lastHost, m.lastOrg = t.host, t.org
+	}
+	return t
 }
 
 // looksBulk reports whether fields of the mail say that it goes to many. RFC 2369, RFC
@@ -296,11 +306,11 @@ func (m *letter) report() *Report {
 	for i := range checks {
 		c := &checks[i]
 		m.untold = 0
-		row := w.rows[c.code]
-		if row.weight == 0 && strings.HasPrefix(c.code, "content.phrases-") {
-			continue // words that good mail has as well are not worth telling
+		places := c.run(m)
+		if len(places) == 0 {
+			continue
 		}
-		if places := c.run(m); len(places) > 0 {
+		if row := w.rows[c.code]; row.weight != 0 || !strings.HasPrefix(c.code, "content.phrases-") { // words that good mail has as well are not worth telling
 			out.Findings = append(out.Findings, Finding{
 				Code: c.code, Severity: c.severity, Text: c.text, Advice: c.advice, Source: c.source,
 				Count: len(places) + m.untold, Places: places[:min(len(places), maxPlaces)],

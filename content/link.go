@@ -43,8 +43,9 @@ type target struct {
 	tld                string
 }
 
-// parseTarget reads a URL as mail programs do, leniently.
-func parseTarget(raw string) target {
+// parseTarget reads a URL as mail programs do, leniently. known is a host whose registrable
+// domain is org.
+func parseTarget(raw, known, org string) target {
 	var t target
 	raw = strings.TrimSpace(raw)
 	scheme, rest, ok := strings.Cut(raw, ":")
@@ -90,7 +91,9 @@ func parseTarget(raw string) target {
 		t.host = "" // no name that DNS could hold
 		return t
 	}
-	t.org = organization(t.host)
+	if t.org = org; t.host != known || org == "" {
+		t.org = organization(t.host)
+	}
 	t.tld = t.host[strings.LastIndexByte(t.host, '.')+1:]
 	return t
 }
@@ -147,7 +150,7 @@ func (m *letter) textLinks(p *part, t []byte) {
 		}
 		end := start + len(bytes.TrimRight(t[start:i], ".,;:!?]}'*"))
 		href := string(t[start:end])
-		m.links = append(m.links, link{part: p, at: segment{start, end}, href: href, url: parseTarget(href)})
+		m.links = append(m.links, link{part: p, at: segment{start, end}, href: href, url: m.target(href)})
 	}
 }
 

@@ -81,6 +81,8 @@ type letter struct {
 	families map[string]*phrasesFound // of the texts
 	bulk     bool
 	links    []link
+	lastHost string // of a link, and its registrable domain
+	lastOrg  string
 	untold   int // places of the check that runs, beyond those that it returns
 }
 

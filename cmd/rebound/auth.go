@@ -174,6 +174,11 @@ func about(domain string) string {
 	return " " + rebound.Plain(domain)
 }
 
+// unanswered reports whether a finding of that code says that DNS gave no answer.
+func unanswered(findings []finding.Finding, code string) bool {
+	return slices.ContainsFunc(findings, func(f finding.Finding) bool { return f.Code == code && f.Outcome == finding.Unknown })
+}
+
 func policyOf(d *dmarc.Result) string {
 	if d.Record == nil {
 		return ""
@@ -283,11 +288,17 @@ func (a *app) authDomain(w io.Writer, c *cli.Command, d *auth.Domain) error {
 	for _, k := range keys {
 		fmt.Fprintf(&b, "  %s: %s\n", rebound.Plain(k.Selector), keyText(k))
 	}
-	if len(keys) == 0 {
+	switch {
+	case len(keys) > 0:
+	case unanswered(findings, "dkim.not-found"):
+		fmt.Fprint(&b, "  could not be looked up\n")
+	default:
 		fmt.Fprint(&b, "  no key found under the commonest selectors; that does not mean that there is none\n")
 	}
 	if l := d.DMARC; l.Record != nil {
 		fmt.Fprintf(&b, "\nDMARC\n  policy %s (%s=%s at %s), organizational domain %s\n", l.Policy, l.Tag, l.Stated, l.PolicyDomain, l.Org)
+	} else if unanswered(findings, "dmarc.lookup-failed") {
+		fmt.Fprint(&b, "\nDMARC\n  could not be looked up\n")
 	} else {
 		fmt.Fprint(&b, "\nDMARC\n  no record applies\n")
 	}

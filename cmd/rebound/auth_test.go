@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -88,5 +89,14 @@ func TestAuthInput(t *testing.T) {
 	}
 	if out, _, status := command(t, "From: a@shop.example\n\nx\n", "auth", "-offline", "-"); status != exitDone || !strings.Contains(out, "dkim   none") {
 		t.Errorf("status %d: %s", status, out)
+	}
+}
+
+// What was not asked is not "none".
+func TestAuthOffline(t *testing.T) {
+	var out, errOut bytes.Buffer
+	run(t.Context(), []string{"rebound", "auth", "-offline", "shop.example"}, strings.NewReader(""), &out, &errOut)
+	if text := out.String(); strings.Count(text, "  could not be looked up\n") != 2 || strings.Contains(text, "no key found") || strings.Contains(text, "no record applies") {
+		t.Errorf("got\n%s%s", text, errOut.String())
 	}
 }

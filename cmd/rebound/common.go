@@ -12,6 +12,9 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/rebound-mail/rebound"
+	"github.com/rebound-mail/rebound/dnsbl"
+	"github.com/rebound-mail/rebound/report"
 	"github.com/rebound-mail/rebound/resolve"
 )
 
@@ -40,6 +43,28 @@ func outputFlags() []cli.Flag {
 type dnsSource struct {
 	resolve.Resolver
 	close func() error
+}
+
+// diagnoser reads the DNS flags and -now. The source is to be closed in the end.
+func (a *app) diagnoser(c *cli.Command) (*rebound.Diagnoser, dnsSource, error) {
+	now, err := clock(c)
+	if err != nil {
+		return nil, dnsSource{}, err
+	}
+	keys, err := keysFile(c.String("keys"))
+	if err != nil {
+		return nil, dnsSource{}, err
+	}
+	source, err := a.resolver(c)
+	if err != nil {
+		return nil, dnsSource{}, err
+	}
+	return &rebound.Diagnoser{Resolver: source, Keys: keys, ListMemory: new(dnsbl.Memory), Now: now, Timeout: c.Duration("timeout")}, source, nil
+}
+
+// textOptions are those of a text on the standard output.
+func (a *app) textOptions() report.Options {
+	return report.Options{Width: width(), Color: isTerminal(a.out) && os.Getenv("NO_COLOR") == ""}
 }
 
 // resolver reads the DNS flags.

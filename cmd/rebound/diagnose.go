@@ -198,8 +198,7 @@ func (a *app) one(ctx context.Context, c *cli.Command, d *rebound.Diagnoser, nam
 	if name != "" {
 		fmt.Fprintf(&b, "== %s\n", rebound.Plain(name))
 	}
-	options := report.Options{Width: width(), Color: isTerminal(a.out) && os.Getenv("NO_COLOR") == ""}
-	if err := report.Text(&b, diagnosis, options); err != nil {
+	if err := report.Text(&b, diagnosis, a.textOptions()); err != nil {
 		return err
 	}
 	if name != "" {

@@ -13,7 +13,6 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/rebound-mail/rebound"
-	"github.com/rebound-mail/rebound/dnsbl"
 	"github.com/rebound-mail/rebound/report"
 )
 
@@ -40,25 +39,17 @@ func (a *app) recheck(ctx context.Context, c *cli.Command) error {
 	if c.NArg() == 0 {
 		return errors.New("recheck: no file given; - reads standard input")
 	}
-	now, err := clock(c)
+	d, source, err := a.diagnoser(c)
 	if err != nil {
 		return err
 	}
-	keys, err := keysFile(c.String("keys"))
-	if err != nil {
-		return err
-	}
+	d.Progress = a.progress()
 	var message []byte
 	if file := c.String("message"); file != "" {
 		if message, err = os.ReadFile(file); err != nil {
 			return plainError(err)
 		}
 	}
-	source, err := a.resolver(c)
-	if err != nil {
-		return err
-	}
-	d := &rebound.Diagnoser{Resolver: source, Keys: keys, ListMemory: new(dnsbl.Memory), Now: now, Timeout: c.Duration("timeout"), Progress: a.progress()}
 	w := a.writer(c)
 	for _, name := range c.Args().Slice() {
 		err := a.saved(name, func(old *rebound.Diagnosis) error {
@@ -78,7 +69,7 @@ func (a *app) recheck(ctx context.Context, c *cli.Command) error {
 			if a.done > 1 {
 				b.WriteByte('\n')
 			}
-			if err := report.Recheck(&b, r, report.Options{Width: width(), Color: isTerminal(a.out) && os.Getenv("NO_COLOR") == ""}); err != nil {
+			if err := report.Recheck(&b, r, a.textOptions()); err != nil {
 				return err
 			}
 			_, err = io.WriteString(w, b.String())

@@ -19,7 +19,6 @@ import (
 
 	"github.com/rebound-mail/rebound"
 	"github.com/rebound-mail/rebound/bounce"
-	"github.com/rebound-mail/rebound/dnsbl"
 	"github.com/rebound-mail/rebound/finding"
 	"github.com/rebound-mail/rebound/report"
 )
@@ -51,11 +50,7 @@ func (a *app) serve(ctx context.Context, c *cli.Command) error {
 	if c.NArg() > 0 {
 		return fmt.Errorf("serve: it takes no argument such as %q", c.Args().First())
 	}
-	now, err := clock(c)
-	if err != nil {
-		return err
-	}
-	keys, err := keysFile(c.String("keys"))
+	d, source, err := a.diagnoser(c)
 	if err != nil {
 		return err
 	}
@@ -67,14 +62,7 @@ func (a *app) serve(ctx context.Context, c *cli.Command) error {
 	if at, err := netip.ParseAddrPort(listener.Addr().String()); !c.Bool("anywhere") && (err != nil || !at.Addr().Unmap().IsLoopback()) {
 		return fmt.Errorf("serve: other machines reach %s, and the page has no login; -anywhere allows it", listener.Addr())
 	}
-	source, err := a.resolver(c)
-	if err != nil {
-		return err
-	}
-	p := &pageServer{
-		diagnoser: rebound.Diagnoser{Resolver: source, Keys: keys, ListMemory: new(dnsbl.Memory), Now: now, Timeout: c.Duration("timeout")},
-		anywhere:  c.Bool("anywhere"), slots: make(chan struct{}, atOnce),
-	}
+	p := &pageServer{diagnoser: *d, anywhere: c.Bool("anywhere"), slots: make(chan struct{}, atOnce)}
 	server := &http.Server{
 		Handler: p.handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: readTimeout,
 		WriteTimeout: readTimeout + p.diagnoser.Timeout + extraTimeout, MaxHeaderBytes: 16 << 10,

@@ -18,7 +18,6 @@ import (
 
 	"github.com/rebound-mail/rebound"
 	"github.com/rebound-mail/rebound/bounce"
-	"github.com/rebound-mail/rebound/dnsbl"
 	"github.com/rebound-mail/rebound/report"
 )
 
@@ -40,19 +39,10 @@ func (a *app) triage(ctx context.Context, c *cli.Command) error {
 	if c.NArg() == 0 {
 		return errors.New("triage: no file given; - reads standard input")
 	}
-	now, err := clock(c)
+	d, source, err := a.diagnoser(c)
 	if err != nil {
 		return err
 	}
-	keys, err := keysFile(c.String("keys"))
-	if err != nil {
-		return err
-	}
-	source, err := a.resolver(c)
-	if err != nil {
-		return err
-	}
-	d := &rebound.Diagnoser{Resolver: source, Keys: keys, ListMemory: new(dnsbl.Memory), Now: now, Timeout: c.Duration("timeout")}
 	o := rebound.TriageOptions{Diagnose: c.Int("groups"), Progress: a.triageProgress()}
 	if o.Diagnose <= 0 {
 		o.Diagnose = -1
@@ -82,7 +72,7 @@ func (a *app) triage(ctx context.Context, c *cli.Command) error {
 		err = writeJSON(w, out)
 	} else {
 		var b strings.Builder
-		if err := report.Triage(&b, out, report.Options{Width: width(), Color: isTerminal(a.out) && os.Getenv("NO_COLOR") == ""}); err != nil {
+		if err := report.Triage(&b, out, a.textOptions()); err != nil {
 			return err
 		}
 		_, err = io.WriteString(w, b.String())

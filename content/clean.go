@@ -195,17 +195,36 @@ func (c *cleaner) header(p *part) {
 	at := p.headerAt
 	for i := range p.fields {
 		f := &p.fields[i]
-		if p != c.root || isASCII(f.value) {
-			continue
-		}
-		if value, ok := encodeField(f); ok {
+		if value, what := repairField(f); what != "" && p == c.root {
 			c.out.Write(c.raw[at:f.valueAt])
 			c.out.WriteString(" " + value + c.eol)
 			at = f.end
-			c.change(nil, 1, "encoded a field as RFC 2047 says")
+			c.change(nil, 1, what)
 		}
 	}
 	c.out.Write(c.raw[at:p.start])
+}
+
+// maxPlainSubject bounds a subject that is written without encoding: it is one line.
+const maxPlainSubject = 900
+
+// repairField returns what a field should hold, and what that changes; "" where it stays.
+func repairField(f *field) (value, what string) {
+	if !isASCII(f.value) {
+		if value, ok := encodeField(f); ok {
+			return value, "encoded a field as RFC 2047 says"
+		}
+		return "", ""
+	}
+	if f.name != "subject" || !bytes.Contains(f.value, []byte("=?")) {
+		return "", ""
+	}
+	s := decodeWords(f.unfolded())
+	plain := !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })
+	if !plain || s == "" || s != strings.TrimSpace(s) || len(s) > maxPlainSubject || strings.Contains(s, "=?") {
+		return "", ""
+	}
+	return s, "wrote the subject without encoding"
 }
 
 // encodeField encodes a field that has octets beyond ASCII.
@@ -247,10 +266,10 @@ func (c *cleaner) otherFields(p *part) {
 }
 
 func (c *cleaner) field(p *part, f *field) {
-	if value, ok := encodeField(f); p == c.root && !isASCII(f.value) && ok {
+	if value, what := repairField(f); what != "" && p == c.root {
 		c.out.Write(c.raw[f.start:f.valueAt])
 		c.out.WriteString(" " + value + c.eol)
-		c.change(nil, 1, "encoded a field as RFC 2047 says")
+		c.change(nil, 1, what)
 		return
 	}
 	c.out.Write(c.raw[f.start:f.end])

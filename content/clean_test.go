@@ -205,3 +205,19 @@ func FuzzClean(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, raw []byte) { cleaned(t, raw) })
 }
+
+// A subject that needs no encoding is written as it is read; one that does keeps its own.
+func TestCleanSubject(t *testing.T) {
+	for in, want := range map[string]string{
+		"=?utf-8?q?Your_invoice?=":                    "Subject: Your invoice\r\n",
+		"=?utf-8?b?R3LDtsOfZSA0Mw==?=":                "Subject: =?utf-8?b?R3LDtsOfZSA0Mw==?=\r\n",
+		"=?utf-8?q?two=0D=0ABcc:_x@y.example?=":       "Subject: =?utf-8?q?two=0D=0ABcc:_x@y.example?=\r\n",
+		"=?utf-8?q?=3D=3Futf-8=3Fq=3Fx=3F=3D?=":       "Subject: =?utf-8?q?=3D=3Futf-8=3Fq=3Fx=3F=3D?=\r\n",
+		"=?utf-8?q?_blank?=":                          "Subject: =?utf-8?q?_blank?=\r\n",
+		"=?utf-8?q?" + strings.Repeat("a", 70) + "?=": "Subject: " + strings.Repeat("a", 70) + "\r\n",
+	} {
+		if got := string(cleaned(t, []byte(subject(in))).Message); !strings.Contains(got, want) {
+			t.Errorf("%s: no %q in\n%.300s", in, want, got)
+		}
+	}
+}

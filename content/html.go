@@ -105,7 +105,7 @@ type htmlReader struct {
 func readPage(p *part) *page {
 	r := &htmlReader{page: &page{src: p.text}, part: p, link: -1}
 	r.visible = make([]byte, 0, min(len(p.text)/3, maxVisible))
-	r.runs = make([]run, 0, len(p.text)/24)
+	r.runs = make([]run, 0, len(p.text)/12)
 	z := html.NewTokenizer(bytes.NewReader(p.text))
 	for {
 		kind := z.Next()

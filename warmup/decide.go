@@ -398,6 +398,9 @@ func (r Reason) String() string {
 	case NotThrough:
 		return fmt.Sprintf("only %s of %s attempts were delivered", count(float64(r.N)), count(r.Limit))
 	case SlowedDown:
+		if r.N == 0 {
+			return "nothing could go for a part of the day"
+		}
 		return fmt.Sprintf("the provider slowed us down during the day (%s deferrals)", count(float64(r.N)))
 	case DeferralRate:
 		return rate("deferred were", "mails that were tried")

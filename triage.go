@@ -50,7 +50,6 @@ type Group struct {
 	// Triaged.Notes then tell.
 	Diagnosis *Diagnosis `json:"diagnosis,omitempty"`
 
-	key       groupKey
 	first     Case
 	addresses []string
 }
@@ -239,7 +238,7 @@ func (t *triage) add(item Item, report *bounce.Report, p part) {
 		g = t.groups[p.key]
 	}
 	if g == nil {
-		g = &Group{Kind: p.key.kind, Fault: p.fault, Provider: p.key.provider, IP: p.key.ip, Domain: p.key.domain, List: p.key.list, Examples: []string{}, key: p.key}
+		g = &Group{Kind: p.key.kind, Fault: p.fault, Provider: p.key.provider, IP: p.key.ip, Domain: p.key.domain, List: p.key.list, Examples: []string{}}
 		g.first = item.Case
 		g.first.Bounce, g.first.Err, g.first.Reply, g.first.Report = nil, nil, "", report
 		t.groups[p.key] = g

@@ -405,18 +405,19 @@ func (c *Controller) allow(l *line, n int, at moment) Grant {
 	case at.t.Before(l.Until):
 		g.Reason = Reason{Code: l.Why, Until: l.Until}
 	case l.Spent >= l.allowed():
-		g.Reason = Reason{Code: DaySpent, N: l.Spent, Limit: float64(l.allowed()), Until: c.startOf(l.Day + 1)}
+		g.Reason = c.daySpent(l)
 	default:
 		perHour := l.perHour(c.cfg.Hours)
 		ok := min(n, perHour-l.HourSpent, l.allowed()-l.Spent)
 		g.OK = max(ok, 0)
 		l.Spent += g.OK
 		l.HourSpent += g.OK
-		if g.OK < n {
+		switch {
+		case g.OK == n:
+		case l.Spent >= l.allowed():
+			g.Reason = c.daySpent(l)
+		default:
 			g.Reason = Reason{Code: HourSpent, N: l.HourSpent, Limit: float64(perHour), Until: at.next()}
-			if l.Spent >= l.allowed() {
-				g.Reason = Reason{Code: DaySpent, N: l.Spent, Limit: float64(l.allowed()), Until: c.startOf(l.Day + 1)}
-			}
 		}
 	}
 	g.Overflow = n - g.OK
@@ -424,6 +425,11 @@ func (c *Controller) allow(l *line, n int, at moment) Grant {
 		g.RetryAt = g.Reason.Until
 	}
 	return g
+}
+
+// daySpent says that nothing more may go on the line's day.
+func (c *Controller) daySpent(l *line) Reason {
+	return Reason{Code: DaySpent, N: l.Spent, Limit: float64(l.allowed()), Until: c.startOf(l.Day + 1)}
 }
 
 // Release gives back mails of today's that were reserved and not sent.

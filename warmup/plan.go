@@ -10,12 +10,11 @@ import (
 	"time"
 )
 
-// A Plan is what a schedule is made from. Target, Start and, but for a preset with its own
-// providers, Mix must be given.
+// A Plan is what a schedule is made from. Target and Start must be given.
 type Plan struct {
 	Target int       // mails a day in the end, all providers and addresses together
 	Start  time.Time // the first day, in the zone of the sender's calendar
-	Mix    Mix       // DefaultMix when nil
+	Mix    Mix       // DefaultMix when nil; nil for a preset with providers of its own
 	IPs    int       // addresses that share the mail; 1 when 0
 	// Preset is a published table to follow; see [Presets]. "geometric" is Growth alone, 1.5
 	// when it is 0. Empty and without Growth, the plan is what a [Controller] of each address
@@ -36,7 +35,8 @@ type Plan struct {
 	// one would have. nil is 1. See [Weekdays].
 	Calendar func(Date) float64
 	// Tiers are the sizes of the groups of recipients by how long ago they last opened or
-	// clicked, the most engaged first, each with those before it. Empty, a day names the group without its size.
+	// clicked, the most engaged first, each with those before it. Empty, a day names the group
+	// without its size.
 	Tiers []Tier
 	// Hours are the hours of the day in which mail goes out, 0 to 23; all when empty.
 	Hours []int

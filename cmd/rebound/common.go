@@ -45,8 +45,9 @@ type dnsSource struct {
 	close func() error
 }
 
-// diagnoser reads the DNS flags and -now. The source is to be closed in the end.
-func (a *app) diagnoser(c *cli.Command) (*rebound.Diagnoser, dnsSource, error) {
+// diagnoser reads the flags of DNS and -now, and asks what resolver chooses. The source is
+// to be closed in the end.
+func (a *app) diagnoser(c *cli.Command, resolver func(*cli.Command) (dnsSource, error)) (*rebound.Diagnoser, dnsSource, error) {
 	now, err := clock(c)
 	if err != nil {
 		return nil, dnsSource{}, err
@@ -55,7 +56,7 @@ func (a *app) diagnoser(c *cli.Command) (*rebound.Diagnoser, dnsSource, error) {
 	if err != nil {
 		return nil, dnsSource{}, err
 	}
-	source, err := a.resolver(c)
+	source, err := resolver(c)
 	if err != nil {
 		return nil, dnsSource{}, err
 	}

@@ -17,7 +17,6 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/rebound-mail/rebound"
-	"github.com/rebound-mail/rebound/dnsbl"
 	"github.com/rebound-mail/rebound/finding"
 	"github.com/rebound-mail/rebound/report"
 	"github.com/rebound-mail/rebound/resolve"
@@ -66,37 +65,27 @@ func (a *app) diagnose(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	now, err := clock(c)
-	if err != nil {
-		return err
-	}
 	demo := c.NArg() == 0 && base.Reply == ""
 	if demo {
 		if flag := firstSet(c, caseFlags); flag != "" {
 			return fmt.Errorf("diagnose: -%s is given, and neither a file nor a -reply to diagnose; - reads standard input", flag)
 		}
 	}
-	keys, err := keysFile(c.String("keys"))
-	if err != nil {
-		return err
-	}
-	var source dnsSource
+	resolver := a.resolver
 	if demo {
-		fmt.Fprintln(a.err, "rebound: no input is given: this is the demonstration, on DNS of its own")
-		source, err = a.demoSource(c)
-		base.HELO = demoHELO
-		now = func() time.Time { return demoNow }
-	} else {
-		source, err = a.resolver(c)
+		resolver = a.demoSource
 	}
+	d, source, err := a.diagnoser(c, resolver)
 	if err != nil {
 		return err
 	}
-	d := &rebound.Diagnoser{Resolver: source, Keys: keys, ListMemory: new(dnsbl.Memory), Now: now, Timeout: c.Duration("timeout"), Progress: a.progress()}
+	d.Progress = a.progress()
 	one := func(name string, cs rebound.Case) error { return a.one(ctx, c, d, name, cs) }
 	switch {
 	case demo:
-		base.Bounce = demoBounce
+		fmt.Fprintln(a.err, "rebound: no input is given: this is the demonstration, on DNS of its own")
+		base.Bounce, base.HELO = demoBounce, demoHELO
+		d.Now = func() time.Time { return demoNow }
 		err = one("", base)
 	case base.Reply != "":
 		err = one("", base)

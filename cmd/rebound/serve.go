@@ -50,10 +50,6 @@ func (a *app) serve(ctx context.Context, c *cli.Command) error {
 	if c.NArg() > 0 {
 		return fmt.Errorf("serve: it takes no argument such as %q", c.Args().First())
 	}
-	d, source, err := a.diagnoser(c)
-	if err != nil {
-		return err
-	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.String("addr"))
 	if err != nil {
 		return err
@@ -61,6 +57,10 @@ func (a *app) serve(ctx context.Context, c *cli.Command) error {
 	defer listener.Close()
 	if at, err := netip.ParseAddrPort(listener.Addr().String()); !c.Bool("anywhere") && (err != nil || !at.Addr().Unmap().IsLoopback()) {
 		return fmt.Errorf("serve: other machines reach %s, and the page has no login; -anywhere allows it", listener.Addr())
+	}
+	d, source, err := a.diagnoser(c, a.resolver)
+	if err != nil {
+		return err
 	}
 	p := &pageServer{diagnoser: *d, anywhere: c.Bool("anywhere"), slots: make(chan struct{}, atOnce)}
 	server := &http.Server{
@@ -166,12 +166,8 @@ func (p *pageServer) stream(w http.ResponseWriter, r *http.Request) {
 		tooLarge(w, err)
 		return
 	}
-	c, problem := caseOf(raw, r.URL.Query().Get("ip"))
-	if problem != "" {
-		http.Error(w, problem, http.StatusBadRequest)
-		return
-	}
-	if !p.begin(w) {
+	c, ok := p.begin(w, raw, r.URL.Query().Get("ip"))
+	if !ok {
 		return
 	}
 	defer p.end()
@@ -211,12 +207,8 @@ func (p *pageServer) form(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	c, problem := caseOf(raw, r.FormValue("ip"))
-	if problem != "" {
-		http.Error(w, problem, http.StatusBadRequest)
-		return
-	}
-	if !p.begin(w) {
+	c, ok := p.begin(w, raw, r.FormValue("ip"))
+	if !ok {
 		return
 	}
 	defer p.end()
@@ -238,14 +230,19 @@ func tooLarge(w http.ResponseWriter, err error) {
 	http.Error(w, "It did not arrive whole.", http.StatusBadRequest)
 }
 
-// begin takes a slot, or says that there is none.
-func (p *pageServer) begin(w http.ResponseWriter) bool {
+// begin reads the case and takes a slot, which end gives back; or answers why not.
+func (p *pageServer) begin(w http.ResponseWriter, raw []byte, ip string) (c rebound.Case, ok bool) {
+	c, problem := caseOf(raw, ip)
+	if problem != "" {
+		http.Error(w, problem, http.StatusBadRequest)
+		return c, false
+	}
 	select {
 	case p.slots <- struct{}{}:
-		return true
+		return c, true
 	default:
 		http.Error(w, "Other bounces are being diagnosed; try again in a moment.", http.StatusTooManyRequests)
-		return false
+		return c, false
 	}
 }
 

@@ -39,7 +39,7 @@ func (a *app) triage(ctx context.Context, c *cli.Command) error {
 	if c.NArg() == 0 {
 		return errors.New("triage: no file given; - reads standard input")
 	}
-	d, source, err := a.diagnoser(c)
+	d, source, err := a.diagnoser(c, a.resolver)
 	if err != nil {
 		return err
 	}

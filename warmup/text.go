@@ -15,11 +15,14 @@ import (
 // WriteText writes the schedule as a table with a bar for each day.
 func (s *Schedule) WriteText(w io.Writer) error {
 	b := bufio.NewWriter(w)
-	noun := "addresses"
-	if s.IPs == 1 {
-		noun = "address"
+	days, addresses := "days", "addresses"
+	if len(s.Days) == 1 {
+		days = "day"
 	}
-	fmt.Fprintf(b, "%s mails a day in %d days, %d %s. From: %s\n", count(float64(s.Target)), len(s.Days), s.IPs, noun, s.Source)
+	if s.IPs == 1 {
+		addresses = "address"
+	}
+	fmt.Fprintf(b, "%s mails a day in %d %s, %d %s. From: %s\n", count(float64(s.Target)), len(s.Days), days, s.IPs, addresses, s.Source)
 	if !s.Reached {
 		b.WriteString("The cap lies below the target, which is not reached.\n")
 	}

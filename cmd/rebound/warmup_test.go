@@ -25,6 +25,7 @@ func TestWarmupPlan(t *testing.T) {
 		want []string
 	}{
 		{nil, []string{"20,000 mails a day in 6 days, 1 address", "2026-12-06  20,000   30 d.  10,000      6,000   4,000  ██"}},
+		{[]string{"-target", "50"}, []string{"50 mails a day in 1 day, 1 address"}},
 		{[]string{"-preset", "sendgrid"}, []string{"https://github.com/sendgrid/docs", "   1  2026-12-01      50"}},
 		{[]string{"-csv"}, []string{"day,date,total,opened_within_days,google,microsoft,other,hour_00", "\n6,2026-12-06,20000,30,10000,6000,4000,833,"}},
 		{[]string{"-ics", "-now", "2026-11-24"}, []string{"BEGIN:VCALENDAR\r\n", "DTSTAMP:20261124T000000Z", "SUMMARY:Warm-up day 6: 20\\,000 mails"}},

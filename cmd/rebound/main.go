@@ -59,11 +59,8 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		Version: version(), EnableShellCompletion: true, Reader: in, Writer: out, ErrWriter: errOut,
 		Commands:       []*cli.Command{a.diagnoseCommand(), a.bounceCommand(), a.dnsblCommand(), a.authCommand(), a.contentCommand(), a.warmupCommand(), a.recheckCommand(), a.triageCommand(), a.serveCommand()},
 		ExitErrHandler: func(context.Context, *cli.Command, error) {},
-		OnUsageError:   func(_ context.Context, _ *cli.Command, err error, _ bool) error { return err },
 	}
-	for _, c := range root.Commands {
-		c.OnUsageError = root.OnUsageError
-	}
+	plainUsageErrors(root)
 	root.Action = func(_ context.Context, c *cli.Command) error {
 		if c.NArg() > 0 {
 			return fmt.Errorf("there is no command %q; the commands are diagnose, bounce, dnsbl, auth, content, warmup, recheck, triage and serve", c.Args().First())
@@ -79,6 +76,15 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		return exitNothing
 	}
 	return exitDone
+}
+
+// plainUsageErrors makes a wrong flag, of c or a command below it, an error like another:
+// without it, the help is written in place of the output, and the error twice.
+func plainUsageErrors(c *cli.Command) {
+	c.OnUsageError = func(_ context.Context, _ *cli.Command, err error, _ bool) error { return err }
+	for _, sub := range c.Commands {
+		plainUsageErrors(sub)
+	}
 }
 
 // errFound asks for exit status 1.

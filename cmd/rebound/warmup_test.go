@@ -163,10 +163,12 @@ func TestWarmupErrors(t *testing.T) {
 		{"simulate -policy x", "SparkPost"},
 		{"simulate -trials -1", "-1 trials"},
 		{"next", "-state is needed"},
+		{"plan -markdown", "not defined: -markdown"},
+		{"next -first 3", "not defined: -first"},
 		{"wramup", "no command \"wramup\""},
 	} {
-		if status, _, errOut := warmupRun(t, "", strings.Fields(tt.args)...); status != exitNothing || !strings.Contains(errOut, tt.want) || strings.Count(errOut, "\n") != 1 {
-			t.Errorf("%s: status %d, %q; want %q", tt.args, status, errOut, tt.want)
+		if status, out, errOut := warmupRun(t, "", strings.Fields(tt.args)...); status != exitNothing || out != "" || !strings.Contains(errOut, tt.want) || strings.Count(errOut, "\n") != 1 {
+			t.Errorf("%s: status %d, %q, %q; want %q", tt.args, status, out, errOut, tt.want)
 		}
 	}
 }

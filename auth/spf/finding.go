@@ -79,10 +79,10 @@ func (res *Result) domainOfFault() string {
 
 // Grant returns the fix that adds the address to the record that was checked:
 // before all or redirect=. It is for callers who know that the address is the
-// sender's own; ok is false where the address may send already, or where there is
-// no one record to change.
+// sender's own; ok is false where the address may send already, or where the record has a
+// fault that must be mended first.
 func (res *Result) Grant() (fix finding.Fix, ok bool) {
-	if res.Result == Pass || res.Result == TempError || res.Tree == nil || res.Tree.Result == PermError && res.Tree.Record == "" {
+	if res.Result == Pass || res.Result == TempError || res.Result == PermError || res.Tree == nil {
 		return finding.Fix{}, false
 	}
 	term := "ip4:" + res.IP.String()
@@ -111,7 +111,18 @@ func (res *Result) Grant() (fix finding.Fix, ok bool) {
 	}
 	fix = txt.Published(res.Domain, old, text, fmt.Sprintf("Add %s to the SPF record of %s.", term, res.Domain))
 	if ttl := res.Tree.Answer.TTL; ttl > 0 {
-		fix.Verify = fmt.Sprintf("A look-up of %s TXT gives the new record; old answers live for %s more at most.", res.Domain, ttl.Round(time.Second))
+		fix.Verify = fmt.Sprintf("A look-up of %s TXT gives the new record; old answers live for %s more at most.", res.Domain, lasts(ttl))
 	}
 	return fix, true
+}
+
+// lasts is a TTL in words.
+func lasts(d time.Duration) string {
+	switch {
+	case d >= 2*time.Hour:
+		return fmt.Sprintf("%d hours", int(d.Hours()))
+	case d >= 2*time.Minute:
+		return fmt.Sprintf("%d minutes", int(d.Minutes()))
+	}
+	return fmt.Sprintf("%d seconds", int(d.Seconds()))
 }

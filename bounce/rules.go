@@ -14,6 +14,9 @@ import (
 	"github.com/rebound-mail/rebound/internal/stanza"
 )
 
+// AsOf is the month in which the rules that the package carries were last looked over.
+const AsOf = "2026-11"
+
 // A Rule says what a wording means.
 type Rule struct {
 	ID       string // unique, stable: "google-ptr-missing"

@@ -176,6 +176,9 @@ type Catalogue struct {
 //go:embed lists.txt
 var embedded string
 
+// AsOf is the month in which the catalogue of [Default] was last looked over.
+const AsOf = "2026-11"
+
 // Default returns the catalogue that the package carries, as of the date in its
 // first lines. It is read once, on first use.
 func Default() *Catalogue { return defaultCatalogue() }

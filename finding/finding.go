@@ -23,6 +23,7 @@ package finding
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // An Outcome says how a check ended. A check that could not be made is never
@@ -105,6 +106,9 @@ type Evidence struct {
 	// zero when all of it did.
 	Start int `json:"start,omitempty"`
 	End   int `json:"end,omitempty"`
+	// At is when it was so: when the reply was given, the DNS answer arrived, the table
+	// was last looked over. Zero where that is not known.
+	At time.Time `json:"at,omitzero"`
 }
 
 // The kinds of evidence.

@@ -89,6 +89,9 @@ func (c *Client) Resolve(ctx context.Context, name string, t Type) Answer {
 	start := time.Now()
 	a := c.ask(ctx, canonical, t, true)
 	a.Took = time.Since(start)
+	if a.Server != "" {
+		a.At = start.Add(a.Took).UTC().Truncate(time.Second)
+	}
 	return a
 }
 

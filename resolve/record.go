@@ -35,6 +35,9 @@ const (
 // The zero value with a Resolver is ready; it is safe for concurrent use.
 type Recorder struct {
 	Resolver Resolver
+	// Observe, if set, is called with every answer, secrets masked, from whichever
+	// goroutine asked.
+	Observe func(Answer)
 
 	mu      sync.Mutex
 	answers map[cacheKey]Answer
@@ -44,6 +47,9 @@ type Recorder struct {
 func (r *Recorder) Resolve(ctx context.Context, name string, t Type) Answer {
 	answer := r.Resolver.Resolve(ctx, name, t)
 	a := answer.Mask(secretOf(ctx))
+	if r.Observe != nil {
+		r.Observe(a)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.answers == nil {

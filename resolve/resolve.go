@@ -193,8 +193,9 @@ type Answer struct {
 	Secure bool          `json:"secure,omitempty"` // the server says that it validated the answer (AD bit)
 	Server string        `json:"server,omitempty"` // who answered: "192.0.2.53:53", "zone file"
 	Took   time.Duration `json:"took,omitempty"`
-	Tries  int           `json:"-"` // how often the question was sent; 0 where it was not, as from a cache
-	Err    error         `json:"-"` // why, where Status alone does not say
+	At     time.Time     `json:"at,omitzero"` // when a server gave it; a cache and a recording keep the time. Zero for what no server gave
+	Tries  int           `json:"-"`           // how often the question was sent; 0 where it was not, as from a cache
+	Err    error         `json:"-"`           // why, where Status alone does not say
 }
 
 // answerJSON is Answer with its error as text.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,7 +64,7 @@ func (r *run) refusedHeader() []byte {
 // where they sent from, and no service's.
 func (r *run) vouchesFor() bool {
 	ip := r.facts.IP.Value
-	if r.ownsAddr(ip) {
+	if r.own().ownsAddr(ip) {
 		return true
 	}
 	return r.IP.IsValid() && r.IP.Unmap() == ip && (r.Control == "" || r.Control == Own)
@@ -71,10 +72,16 @@ func (r *run) vouchesFor() bool {
 
 // aboutAuthentication: a refusal for a list entry has nothing to do with it.
 func aboutAuthentication(r *run) string {
+	if r.foreign == nil && r.doubted != nil {
+		return ""
+	}
 	if why := aboutSender(r); why != "" {
 		return why
 	}
 	for _, s := range r.statements {
+		if s.reason == bounce.PTR && r.facts.OtherIP.Value.IsValid() {
+			return "" // an address that the sender did not know of: SPF may lack it too
+		}
 		if s.reason.Category() != bounce.Listed && s.reason != bounce.PTR && s.reason != bounce.HELO && s.reason != bounce.RateLimited {
 			return ""
 		}
@@ -133,11 +140,11 @@ func checkAuth(prefixes ...string) func(context.Context, *run) (finding.Outcome,
 }
 
 // findingsOf are the findings of the authentication whose codes begin so, and that
-// something is wrong.
-func (r *run) findingsOf(prefix string) []finding.Finding {
+// something is wrong, of this severity at least.
+func (r *run) findingsOf(prefix string, least finding.Severity) []finding.Finding {
 	var list []finding.Finding
 	for _, f := range r.findings.authFindings {
-		if strings.HasPrefix(f.Code, prefix) && f.Outcome == finding.Found && f.Severity >= finding.Warning {
+		if strings.HasPrefix(f.Code, prefix) && f.Outcome == finding.Found && f.Severity >= least {
 			list = append(list, f)
 		}
 	}
@@ -150,6 +157,16 @@ type leg struct {
 	state  State // Confirmed: it fails; Contradicted: it passes; NotAsked
 	says   string
 	ttl    time.Duration
+	stated bool // the receiver said that it fails
+}
+
+// least is the severity from which findings count for a leg: of what the receiver itself
+// said to fail, lesser ones explain it too.
+func (l leg) least() finding.Severity {
+	if l.stated && l.state == Confirmed {
+		return finding.Notice
+	}
+	return finding.Warning
 }
 
 // spfLeg compares what SPF gives now.
@@ -244,7 +261,7 @@ func (r *run) compareAuth(s statement, c *Cause) {
 	if said != nil {
 		lead = "The receiver's verdicts: " + strings.Join(said, "; ") + ". "
 	}
-	legs := r.legsFor(c.Kind)
+	legs, all := r.legsFor(s, c.Kind)
 	var words []string
 	passes, fails := 0, 0
 	best := leg{}
@@ -256,20 +273,20 @@ func (r *run) compareAuth(s statement, c *Cause) {
 		case Confirmed:
 			fails++
 		}
-		for _, f := range r.findingsOf(l.method + ".") {
+		for _, f := range r.findingsOf(l.method+".", l.least()) {
 			c.Evidence = append(c.Evidence, f.Evidence...)
 		}
 	}
 	text := strings.Join(words, " ")
 	switch {
-	case passes > 0:
+	case passes > 0 && (!all || passes == len(legs)):
 		until := r.now.Add(best.ttl).UTC().Format("15:04 MST")
 		old := fmt.Sprintf(" It was published since, and old answers live until %s at the latest.", until)
 		r.gone(c, best.ttl, text+" It was repaired since.", text+old)
 		if c.State == Contradicted {
 			c.steps = []Step{{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: fmt.Sprintf("Change nothing; wait until %s and send one test.", until), Verify: "The receiver accepts it."}}
 		}
-	case fails == len(legs) && fails > 0:
+	case fails > 0 && (all || fails == len(legs)):
 		c.State = Confirmed
 		c.Detail = text
 		r.nameSender(c)
@@ -283,21 +300,46 @@ func (r *run) compareAuth(s statement, c *Cause) {
 	c.Detail = strings.TrimSpace(lead + c.Detail)
 }
 
-// legsFor are the methods that a reason speaks of.
-func (r *run) legsFor(kind CauseKind) []leg {
+// legsFor are the methods that a reason speaks of, and whether each of them must pass, or
+// one is enough. Where the receiver gives its verdicts, those count that it says to fail;
+// a receiver that refuses although one passes wants them all.
+func (r *run) legsFor(s statement, kind CauseKind) (legs []leg, all bool) {
 	if r.findings.auth == nil {
-		return nil
+		return nil, false
 	}
 	switch kind {
 	case bounce.SPFFailed:
-		return []leg{r.spfLeg()}
+		return []leg{r.spfLeg()}, true
 	case bounce.DKIMFailed:
-		return []leg{r.dkimLeg()}
+		return []leg{r.dkimLeg()}, true
 	case bounce.DMARCFailed:
-		return []leg{r.dmarcLeg()}
+		return []leg{r.dmarcLeg()}, true
 	}
-	return []leg{r.spfLeg(), r.dkimLeg()}
+	three := []leg{r.spfLeg(), r.dkimLeg(), r.dmarcLeg()}
+	wanted := three[:2]
+	if s.rec.Because.Rule == levelRule {
+		wanted, all = three, true
+	}
+	for _, l := range three {
+		at := slices.IndexFunc(s.rec.Legs, func(said bounce.Leg) bool { return said.Method == l.method })
+		switch {
+		case at < 0:
+		case strings.EqualFold(s.rec.Legs[at].Result, "pass"):
+			all = true
+		default:
+			l.stated = true
+			legs = append(legs, l)
+		}
+	}
+	if legs == nil {
+		legs = wanted
+	}
+	return legs, all
 }
+
+// levelRule is the rule of Microsoft's refusal of domains that send much mail and do not
+// pass SPF, DKIM and DMARC all three.
+const levelRule = "outlook-authentication-level"
 
 // nameSender says in the summary of an SPF failure what the record lacks, and whose
 // address it may be.
@@ -321,14 +363,14 @@ func (r *run) nameSender(c *Cause) {
 }
 
 // maxAuthSteps bounds the steps that one cause takes from the findings.
-const maxAuthSteps = 3
+const maxAuthSteps = 4
 
 // authSteps are the fixes of what the checks found, the gravest first; nil leaves them to
 // the table.
 func (r *run) authSteps(legs []leg) []Step {
 	var steps []Step
 	for _, l := range legs {
-		for _, f := range r.findingsOf(l.method + ".") {
+		for _, f := range r.findingsOf(l.method+".", l.least()) {
 			for _, fix := range f.Fixes {
 				if len(steps) == maxAuthSteps {
 					return steps
@@ -348,7 +390,7 @@ func (r *run) compareSender(_ statement, c *Cause) {
 		c.Detail = "The domain of the envelope sender is not known."
 		return
 	}
-	for _, f := range r.findingsOf("mx.") {
+	for _, f := range r.findingsOf("mx.", finding.Warning) {
 		if f.Severity == finding.Critical {
 			c.State, c.Detail, c.Summary, c.Evidence = Confirmed, f.Fact, "the envelope sender's domain takes no mail", append(c.Evidence, f.Evidence...)
 			c.steps = r.authSteps([]leg{{method: "mx"}})
@@ -362,6 +404,27 @@ func (r *run) compareSender(_ statement, c *Cause) {
 	c.State = NotCheckable
 	c.Detail = fmt.Sprintf("The domain %s exists and takes mail; whether the address does, its own server alone knows.", a.Sender.Domain)
 	c.Evidence = append(c.Evidence, dns(a.Sender.Answer)...)
+}
+
+// addNext adds what such an address will be refused for next: SPF does not know it.
+func (r *run) addNext() {
+	a := r.findings.auth
+	if a == nil || !r.has(bounce.PTR) || !r.facts.OtherIP.Value.IsValid() || r.has(bounce.SPFFailed) || r.spfLeg().state != Confirmed || r.forwarder() != "" {
+		return
+	}
+	ip, term := r.facts.IP.Value, "ip4:"
+	if ip.Is6() {
+		term = "ip6:"
+	}
+	r.add(Cause{
+		Kind: bounce.SPFFailed, Certainty: bounce.Possible, State: Unstated, Fault: OfSender, Summary: fmt.Sprintf("SPF of %s does not let %s send", a.SPF.Domain, ip),
+		Detail: "It is what the next receiver may refuse. " + a.SPF.Why, Evidence: dns(a.SPF.Tree.Answer), Source: "RFC 7208, section 8.4",
+		steps: []Step{{
+			Phase: PhaseRepair, Action: finding.Replace, Who: you,
+			What:   fmt.Sprintf("Once the PTR record of %s leads back to a name of yours, add %s%s to the SPF record of %s; until then nothing shows that the address is yours.", ip, term, ip, a.SPF.Domain),
+			Verify: "A test mail from it shows spf=pass.",
+		}},
+	})
 }
 
 // addUnauthenticated adds a failure of authentication that the receiver did not state,
@@ -379,7 +442,7 @@ func (r *run) addUnauthenticated(left int) int {
 	default:
 		return left
 	}
-	for _, f := range r.findingsOf(prefix) {
+	for _, f := range r.findingsOf(prefix, finding.Warning) {
 		r.add(r.unstated(kind, f))
 		return left - 1
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,12 +57,12 @@ func causeRows() []causeRow {
 		{bounce.SenderMismatch, OfSender, "the account may not send under this From address", nil, "stream", "the address is verified"},
 		{bounce.DynamicIP, OfSender, "{ip} lies in a range that should not send mail directly", (*run).compareListing, "", ""},
 		{bounce.IPListed, OfSender, "the receiver says that {ip} is on a block list", (*run).compareListing, "ip", "it is off the list"},
-		{bounce.DomainListed, OfSender, "the receiver says that a domain of the sender is on a block list", (*run).compareListing, "campaign", "it is off the list"},
+		{bounce.DomainListed, OfSender, "the receiver says that a domain of the sender is on a block list", (*run).compareListing, "stream", "it is off the list"},
 		{bounce.IPReputation, OfSender, "the receiver itself blocks {ip}", nil, "receiver", "the receiver lifts its block"},
 		{bounce.DomainReputation, OfSender, "the receiver itself mistrusts the sending domain", nil, "receiver", "complaints and volume have gone down"},
 		{bounce.Compromised, OfSender, "the receiver sees a hacked host or account", nil, "ip", "the host or account is clean"},
 		{bounce.OpenRelay, OfSender, "the receiver takes the sending server for an open relay", nil, "ip", "the relay is closed"},
-		{bounce.RateLimited, OfSender, "too much mail, or too many connections, in a short time", nil, "", ""},
+		{bounce.RateLimited, OfSender, "too much mail, or too many connections, in a short time", nil, "receiver", "it takes mail again"},
 		{bounce.SenderQuota, OfSender, "the sender's own sending limit is used up", nil, "", ""},
 		{bounce.Greylisted, OfNobody, "greylisting: a first contact is put off, and must be tried again", nil, "", ""},
 		{bounce.RecipientPolicy, OfRecipient, "the recipient or their system does not want this mail", nil, "", ""},
@@ -73,7 +74,7 @@ func causeRows() []causeRow {
 		{bounce.Network, NotTold, "no connection to the next server, or it broke", nil, "", ""},
 		{bounce.DNSFailure, NotTold, "a DNS look-up on the way failed", (*run).compareDomain, "", ""},
 		{bounce.TLS, NotTold, "the encrypted connection could not be made", (*run).compareTLS, "", ""},
-		{bounce.Loop, OfReceiver, "the mail went round in a loop", nil, "", ""},
+		{bounce.Loop, OfReceiver, "the mail went round in a loop", (*run).compareLoop, "", ""},
 		{bounce.EAI, OfSender, "the next server cannot take an international address", nil, "", ""},
 		{bounce.Protocol, OfSender, "the SMTP dialogue went wrong", nil, "", ""},
 		{bounce.System, OfReceiver, "a fault in the receiving system", nil, "", ""},
@@ -97,6 +98,9 @@ func rowOf(kind CauseKind) causeRow {
 // rank finds the causes, most important first: what was stated, then what was
 // not stated and is seen.
 func (r *run) rank() {
+	if r.foreign == nil && r.doubted != nil && r.refuted() {
+		r.foreign = r.doubted
+	}
 	switch {
 	case r.foreign != nil:
 		r.add(Cause{
@@ -108,14 +112,77 @@ func (r *run) rank() {
 		r.add(r.complaint())
 		return
 	case len(r.statements) == 0:
-		r.add(Cause{Kind: NotABounce, Certainty: bounce.Likely, State: NotCheckable, Fault: OfNobody, Summary: r.nothingRefused()})
+		r.add(Cause{Kind: arrival(r.report.Kind), Certainty: bounce.Likely, State: NotCheckable, Fault: OfNobody, Summary: r.nothingRefused()})
 		return
 	}
 	for _, s := range r.statements {
-		r.add(r.stated(s))
+		c := r.stated(s)
+		if root, ok := r.rootOf(c); ok {
+			c.Fault, c.response = root.Fault, root.response
+			r.add(root)
+		}
+		r.add(c)
 		r.addCompromise(s)
+		r.addBeside(s)
 	}
 	r.addUnstated()
+	r.likelyFirst()
+}
+
+// addBeside adds what a reply says besides its reason: a relay on the sender's side wants
+// a login, and a receiver that mistrusts an address says that it sends too much.
+func (r *run) addBeside(s statement) {
+	text := strings.ToLower(s.rec.Reply.Text)
+	switch {
+	case s.reason == bounce.IPReputation && s.rec.Permanence == bounce.Temporary && strings.Contains(text, "volume"):
+		r.add(Cause{
+			Kind: bounce.RateLimited, Certainty: bounce.Likely, State: NotCheckable, Fault: r.out.Causes[0].Fault, Summary: "the receiver names the volume of mail from {ip}",
+			Evidence: replyEvidence(s.rec)[:1], rec: s.rec, count: s.count,
+		})
+	case r.onTheWay(&s) && (s.reason == bounce.RelayDenied || strings.Contains(text, "login") || strings.Contains(text, "authenticat")):
+		r.add(Cause{
+			Kind: bounce.AuthRequired, Certainty: bounce.Likely, State: NotCheckable, Fault: OfSender, Summary: "{host} is a relay on the way, and wants a login",
+			Detail: r.fillFor(Cause{rec: s.rec}, "{host} is no mail server of {domain} by DNS: the recipient's servers were never asked."), Evidence: replyEvidence(s.rec)[:1], rec: s.rec, count: s.count,
+		})
+	case r.onTheWay(&s):
+		r.note(r.fillFor(Cause{rec: s.rec}, "{host} is no mail server of {domain} by DNS: it is a relay on the way, and the recipient's servers were never asked."))
+	}
+}
+
+// onTheWay reports whether a server refused that the recipient's domain does not name, and
+// the sender's own server spoke to it.
+func (r *run) onTheWay(s *statement) bool {
+	d := r.destination(s.rec)
+	return d != nil && d.InMX == No && (r.control() == Own || s.reason == bounce.RelayDenied)
+}
+
+// likelyFirst puts what is seen and was not stated before a statement that says no more
+// than "no": it is the better answer, and stays marked as possible.
+func (r *run) likelyFirst() {
+	if len(r.statements) != 1 || r.statements[0].reason != bounce.ReasonUnknown && r.statements[0].reason != bounce.PolicyRefusal {
+		return
+	}
+	slices.SortStableFunc(r.out.Causes, func(a, b Cause) int { return stateOrder(a) - stateOrder(b) })
+}
+
+func stateOrder(c Cause) int {
+	if c.State == Unstated {
+		return 0
+	}
+	return 1
+}
+
+// arrival is the kind of a message that refuses nothing.
+func arrival(kind bounce.Kind) CauseKind {
+	switch kind {
+	case bounce.AutoReply:
+		return bounce.Vacation
+	case bounce.ReadReceipt:
+		return bounce.Receipted
+	case bounce.Challenge:
+		return bounce.Challenged
+	}
+	return NotABounce
 }
 
 func (r *run) nothingRefused() string {
@@ -195,6 +262,10 @@ func (r *run) stated(s statement) Cause {
 	}
 	if row.compare != nil {
 		row.compare(r, s, &c)
+	}
+	r.forwarded(&c)
+	if c.Kind == bounce.IPReputation && s.rec.Permanence == bounce.Permanent && c.response == "" && (r.page() != "" || r.contact() != "") {
+		c.response = bounce.Delist
 	}
 	if c.Kind == bounce.Misconfigured && c.Detail == "" {
 		c.Detail = s.rec.Because.Says
@@ -286,14 +357,14 @@ func (r *run) compareListing(s statement, c *Cause) {
 	}
 	c.State = NotCheckable
 	var texts []string
-	closed := len(s.lists) > 0
+	closed, networks := len(s.lists) > 0, len(s.lists) > 0
 	for i, l := range s.lists {
 		if l == nil {
-			closed = false
+			closed, networks = false, false
 			texts = append(texts, fmt.Sprintf("%s cannot be asked by others: only the receiver and its operator see it.", s.names[i]))
 			continue
 		}
-		closed = closed && !l.Usable()
+		closed, networks = closed && !l.Usable(), networks && l.Usable() && l.Who == "nobody"
 		state, text := r.compareList(r.listState(s, i), c)
 		texts = append(texts, text)
 		if better(state, c.State) {
@@ -305,10 +376,20 @@ func (r *run) compareListing(s statement, c *Cause) {
 		texts = append(texts, "The reply names no list that can be asked.")
 	case closed:
 		l := s.lists[0]
-		c.Kind, c.Fault, c.Certainty = bounce.Misconfigured, OfReceiver, bounce.Certain
+		c.Kind, c.Fault, c.Certainty, c.response = bounce.System, OfReceiver, bounce.Certain, bounce.AskRecipient
 		c.Summary = fmt.Sprintf("the receiver asks %s, a list that is out of service (%s)", l.Name, l.Closed())
+		c.Detail = strings.Join(texts, " ")
+		for _, row := range stepRows {
+			if row.kind == bounce.Misconfigured {
+				c.steps = append(c.steps, r.step(row, c))
+			}
+		}
 	}
 	c.Detail = strings.Join(texts, " ")
+	if networks {
+		c.Fault, c.response = OfListOperator, bounce.AskRecipient
+		c.Detail += " It lists whole networks for what some of their addresses did: that says nothing of what you sent."
+	}
 	if c.State == Confirmed {
 		r.byNature(s, c)
 	}
@@ -392,6 +473,8 @@ func (r *run) byNature(s statement, c *Cause) {
 		case st.result.Has(dnsbl.Policy) && !st.result.Has(dnsbl.Spam) && !st.result.Has(dnsbl.Exploit):
 			c.Kind, c.Summary = bounce.DynamicIP, fmt.Sprintf("{ip} is in a range that should not send mail directly (%s)", st.part.Name)
 			c.Detail += " That is policy of the range's owner: it says nothing of what you sent."
+		case s.reason == bounce.DomainListed && !r.ofSender(st.result.Target.Registered()):
+			r.listedName(c, st)
 		case st.result.Has(dnsbl.PTR):
 			c.Kind, c.Summary = bounce.PTR, fmt.Sprintf("{ip} is on %s for its reverse DNS", st.part.Name)
 		default:
@@ -399,6 +482,31 @@ func (r *run) byNature(s statement, c *Cause) {
 		}
 		return
 	}
+}
+
+// ofSender reports whether a domain is the author's or the envelope sender's.
+func (r *run) ofSender(org string) bool {
+	return org == orgDomain(r.facts.From.Value) || org == orgDomain(r.facts.MailFrom.Value)
+}
+
+// listedName is for a listed domain that is neither the author's nor the envelope's: the
+// name with which the server greets, or a link of the mail.
+func (r *run) listedName(c *Cause, st listState) {
+	name := st.result.Target.String()
+	c.Summary = fmt.Sprintf("%s is on %s", name, listTitle(st))
+	if org := st.result.Target.Registered(); org == orgDomain(r.facts.HELO.Value) {
+		c.Summary = fmt.Sprintf("the HELO name %s is on %s", name, listTitle(st))
+		c.Detail += " It is another's domain: neither yours nor your address is listed."
+		c.response = bounce.FixSender
+		c.steps = []Step{
+			{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: r.fill("Set the HELO name of the mail server to a host name under {from} that resolves to {ip} (Postfix: smtp_helo_name)."), Verify: "The next bounce or a test mail's Received line shows it."},
+			{Phase: PhaseRepair, Action: finding.Request, Who: r.server(), What: r.fill("Have the provider of {ip} set its PTR record to that name."), Verify: "The PTR name resolves back to the address."},
+		}
+		return
+	}
+	c.Kind, c.Summary = bounce.URLReputation, fmt.Sprintf("%s, a name in the mail, is on %s", name, listTitle(st))
+	c.Detail += " Neither your domain nor your address is listed."
+	c.steps = []Step{linkStep(name)}
 }
 
 // listTitle names a list and its part: "Spamhaus ZEN (XBL)".
@@ -417,6 +525,10 @@ func (r *run) addCompromise(s statement) {
 			continue
 		}
 		st := r.listState(s, i)
+		if st.result != nil && st.result.Status == dnsbl.Listed && st.result.Has(dnsbl.Abused) && r.ofSender(st.result.Target.Registered()) {
+			r.add(crackedSite(st))
+			return
+		}
 		exploit := st.result != nil && st.result.Status == dnsbl.Listed && (st.result.Has(dnsbl.Exploit) || st.result.Has(dnsbl.Botnet))
 		if !exploit {
 			continue
@@ -427,6 +539,17 @@ func (r *run) addCompromise(s statement) {
 			Evidence: dns(st.result.Answer), Source: st.result.List.Sources[0],
 		})
 		return
+	}
+}
+
+// crackedSite is the root of a listing of a good domain that others misuse.
+func crackedSite(st listState) Cause {
+	org := st.result.Target.Registered()
+	return Cause{
+		Kind: bounce.Compromised, Certainty: bounce.Likely, State: Confirmed, Fault: OfSender, Summary: fmt.Sprintf("the site of %s is misused by others", org),
+		Detail:   fmt.Sprintf("%s lists it as a good domain that others misuse: a cracked site, a form, or a redirector that leads anywhere.", listTitle(st)),
+		Evidence: dns(st.result.Answer), Source: st.result.List.Sources[0],
+		steps: []Step{{Phase: PhaseRepair, Action: finding.Edit, Who: you, What: fmt.Sprintf("Clean the site of %s: foreign files, old software, open redirectors and forms; change the passwords of who may write to it.", org), Verify: "No foreign page answers under the domain."}},
 	}
 }
 
@@ -496,11 +619,40 @@ func (r *run) compareDomain(s statement, c *Cause) {
 	}
 }
 
-// compareTLS: a server that asks for TLS in a reply is in its right; a handshake
-// that failed is nobody's fault that can be told.
+// compareTLS: a server that asks for TLS in a reply is in its right; a certificate that is
+// not trusted is the receiver's; another handshake that failed is nobody's fault that can
+// be told.
 func (r *run) compareTLS(s statement, c *Cause) {
+	if s.rec.Reply.Code == 0 && strings.Contains(strings.ToLower(s.rec.Reply.Text), "certificate") {
+		c.Fault, c.Summary, c.response = OfReceiver, "the certificate of the receiving server is not trusted, so the sending server gave up", bounce.AskRecipient
+		c.Detail = "The receiver refused nothing: your own server wants a certificate that fits what the domain publishes (DANE, MTA-STS) or that is signed by a known authority."
+		c.steps = []Step{
+			{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: r.fillFor(*c, "Tell the postmaster of {domain} another way that the certificate of its mail server is not trusted, with the log line of your server."), Verify: "Your server's log shows a trusted TLS connection."},
+			{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: "Send again after the repair. What is urgent goes another way; an exception for this one domain is a decision to take with care."},
+		}
+		return
+	}
 	if s.rec.Reply.Code > 0 {
 		c.Fault, c.Summary = OfSender, "the receiver takes this mail over an encrypted connection alone"
+	}
+}
+
+// compareLoop names the servers between which the mail went to and fro.
+func (r *run) compareLoop(_ statement, c *Cause) {
+	o := r.report.Original
+	if o == nil {
+		return
+	}
+	passed := map[string]int{}
+	var round []string
+	for _, field := range o.Received {
+		host := domainOf(byHost(field))
+		if passed[host]++; host != "" && passed[host] == 2 {
+			round = append(round, host)
+		}
+	}
+	if len(round) > 1 {
+		c.Detail = "Its Received fields show it again and again at " + strings.Join(round, " and ") + ": they forward to each other."
 	}
 }
 
@@ -599,6 +751,7 @@ func (r *run) addUnstated() {
 		left = r.addUnauthenticated(left)
 	}
 	r.addReverse(left)
+	r.addNext()
 }
 
 func (r *run) addReverse(left int) {
@@ -606,10 +759,14 @@ func (r *run) addReverse(left int) {
 	if rev == nil {
 		return
 	}
+	forwarder := r.forwarder() != ""
 	for _, f := range rev.Findings() {
 		switch {
 		case f.Outcome != finding.Found:
-		case f.Severity < finding.Warning || left == 0:
+		case forwarder && strings.HasPrefix(f.Code, "helo."):
+		case r.facts.OtherIP.Value.IsValid() && r.has(bounce.PTR) && strings.HasPrefix(f.Code, "helo."):
+			r.sameRepair(f)
+		case f.Severity < finding.Warning || left == 0 || forwarder:
 			r.note(f.Fact + " " + f.Consequence)
 		case r.has(bounce.PTR) && strings.HasPrefix(f.Code, "iprev."), r.has(bounce.HELO) && strings.HasPrefix(f.Code, "helo."):
 		default:
@@ -619,6 +776,17 @@ func (r *run) addReverse(left int) {
 				kind = bounce.HELO
 			}
 			r.add(r.unstated(kind, f))
+		}
+	}
+}
+
+// sameRepair puts a finding to the cause of the reverse DNS: the record that the HELO name
+// lacks is a part of its repair.
+func (r *run) sameRepair(f finding.Finding) {
+	for i := range r.out.Causes {
+		if c := &r.out.Causes[i]; c.Kind == bounce.PTR {
+			c.Evidence, c.more = append(c.Evidence, f.Evidence...), append(c.more, f.Fixes...)
+			return
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/rebound-mail/rebound/auth"
 	"github.com/rebound-mail/rebound/auth/iprev"
@@ -31,7 +32,7 @@ type checker struct {
 var checks = []checker{
 	{"dnsbl.ip", aboutSender, needIP, checkIPLists},
 	{"dnsbl.domain", aboutSender, needDomains, checkDomainLists},
-	{"iprev", aboutSender, needIP, checkReverse},
+	{"iprev", aboutServer, needIP, checkReverse},
 	{"spf", aboutAuthentication, needEnvelope, checkAuth("spf.")},
 	{"dkim", aboutAuthentication, needHeader, checkAuth("dkim.", "arc.")},
 	{"dmarc", aboutAuthentication, needFrom, checkAuth("dmarc.", "from.")},
@@ -61,8 +62,9 @@ func (r *run) check(ctx context.Context) {
 	for i, c := range checks {
 		wg.Go(func() {
 			r.progress(Event{Check: c.name})
+			begun := time.Now()
 			r.out.Checks[i] = r.one(ctx, c)
-			r.progress(Event{Check: c.name, Done: &r.out.Checks[i]})
+			r.progress(Event{Check: c.name, Done: &r.out.Checks[i], Took: time.Since(begun)})
 		})
 	}
 	wg.Wait()
@@ -111,6 +113,15 @@ func aboutSender(r *run) string {
 	return "the refusal has nothing to do with the sender's standing"
 }
 
+// aboutServer: beside what concerns the sender, whose server it was matters where somebody
+// else may have sent the mail.
+func aboutServer(r *run) string {
+	if r.foreign == nil && r.doubted != nil {
+		return ""
+	}
+	return aboutSender(r)
+}
+
 // aboutDestination: where the recipient's mail goes matters when the address, the
 // domain, the relaying or the way there is at fault.
 func aboutDestination(r *run) string {
@@ -122,7 +133,20 @@ func aboutDestination(r *run) string {
 			return ""
 		}
 	}
+	if r.wayMatters() {
+		return ""
+	}
 	return "the refusal has nothing to do with where the mail was sent"
+}
+
+// wayMatters: where another address was refused than the one that the caller sent from, or
+// the author's own server names who refused, the recipient's mail servers tell a forwarder
+// or a relay on the way.
+func (r *run) wayMatters() bool {
+	if len(r.statements) == 0 || r.statements[0].reason == bounce.Greylisted {
+		return false
+	}
+	return aboutSender(r) == "" && (r.facts.OtherIP.Value.IsValid() || r.control() == Own && r.facts.Refuser.Value != "")
 }
 
 func (s *statement) aboutDestination() bool {
@@ -161,13 +185,14 @@ const maxDestinations = 10
 // their mail goes, one for each domain.
 func (r *run) destinationsToAsk() []bounce.Recipient {
 	var list []bounce.Recipient
+	way := r.wayMatters()
 	for _, s := range r.statements {
 		rec := *s.rec
 		if rec.Address == "" {
 			rec.Address, rec.RemoteMTA = r.facts.Recipient.Value, r.facts.Refuser.Value
 		}
 		known := slices.ContainsFunc(list, func(other bounce.Recipient) bool { return domainOf(other.Address) == domainOf(rec.Address) })
-		if s.aboutDestination() && strings.Contains(rec.Address, "@") && !known && len(list) < maxDestinations {
+		if (s.aboutDestination() || way) && strings.Contains(rec.Address, "@") && !known && len(list) < maxDestinations {
 			list = append(list, rec)
 		}
 	}

@@ -20,6 +20,7 @@ func (r *run) conclude() *Diagnosis {
 	d.Listings, d.DomainListings, d.Reverse, d.Destinations = r.findings.ipLists, r.findings.domainLists, r.findings.reverse, r.findings.destinations
 	d.Authentication = r.findings.auth
 	d.DNS = r.resolver.Answers()
+	r.date()
 	top := d.Causes[0]
 	d.Fault, d.Response = top.Fault, r.response(top)
 	d.Hold = r.holdOf(top)
@@ -98,6 +99,23 @@ func clip(s string, n int) string {
 	return strings.TrimRight(string([]rune(s)[:max(n-1, 0)]), " ,;:") + "…"
 }
 
+// phrase fits words of ours into n characters: where they are longer, up to the last
+// boundary between clauses, else with "…".
+func phrase(s string, n int) string {
+	if utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	head := string([]rune(s)[:n])
+	best := -1
+	for _, mark := range []string{"; ", ". ", " ("} {
+		best = max(best, strings.LastIndex(head, mark))
+	}
+	if least := n / 3; best >= least {
+		return head[:best]
+	}
+	return clip(s, n)
+}
+
 // fits reports whether a text fits into a line of the headline.
 func fits(s string) bool { return utf8.RuneCountInString(s) <= maxHeadline-headlineLabel }
 
@@ -172,25 +190,26 @@ func (r *run) why(top Cause) string {
 		OfSender: "the sender's fault", OfRecipient: "on the recipient's side", OfReceiver: "the receiving system's fault", OfESP: "the sending service's to solve",
 		OfForwarder: "a forwarder's fault", OfListOperator: "the list operator's fault", OfNobody: "nobody's fault",
 	}[top.Fault]
-	end := ""
 	if fault == "" {
 		fault = "whose fault is not told"
 	}
-	end = "; " + fault
+	end := "; " + fault
 	switch top.State {
 	case Confirmed:
-		end += "; " + string(top.Certainty) + ", and seen now"
+		end += ", " + string(top.Certainty) + ", seen now"
 	case Cleared:
-		end += "; gone now"
+		end += ", gone now"
 	case Contradicted:
-		end += "; not seen now"
+		end += ", not seen now"
+	case Unstated:
+		end += ", possible: not stated, seen now"
 	default:
 		if top.Certainty != bounce.Unsure && top.Certainty != "" {
-			end += "; " + string(top.Certainty)
+			end += ", " + string(top.Certainty)
 		}
 	}
 	end += "."
-	return clip(Plain(top.Summary), maxHeadline-headlineLabel-utf8.RuneCountInString(end)) + end
+	return phrase(Plain(top.Summary), maxHeadline-headlineLabel-utf8.RuneCountInString(end)) + end
 }
 
 func (r *run) they() string {
@@ -216,10 +235,13 @@ func (r *run) do() string {
 	} else if s.URL != "" {
 		room := maxHeadline - headlineLabel - len(s.URL) - 1
 		if room > 30 {
-			return clip(text, room) + " " + s.URL
+			return phrase(Plain(text), room) + " " + s.URL
 		}
 	}
-	return strings.TrimSuffix(text, ".") + "."
+	if text = phrase(Plain(strings.TrimSuffix(text, ".")), maxHeadline-headlineLabel-1); strings.HasSuffix(text, "…") {
+		return text
+	}
+	return text + "."
 }
 
 func (r *run) keep(top Cause) string {

@@ -2,6 +2,7 @@ package rebound
 
 import (
 	"encoding/json"
+	"log/slog"
 	"net/netip"
 	"time"
 
@@ -45,6 +46,28 @@ type Diagnosis struct {
 	Content        *content.Report `json:"-"` // what a filter would dislike; nil where it did not matter or the mail is not at hand
 	Authentication *auth.Report    `json:"-"` // SPF, DKIM, DMARC and the sender's domain; nil where they did not matter
 	Destinations   []*Destination  `json:"-"`
+}
+
+// LogValue implements [slog.LogValuer]: a group of what a line of a log should hold. No
+// address of a person is in it.
+func (d *Diagnosis) LogValue() slog.Value {
+	if d == nil || len(d.Causes) == 0 {
+		return slog.GroupValue()
+	}
+	attrs := []slog.Attr{
+		slog.String("cause", string(d.Causes[0].Kind)), slog.String("state", string(d.Causes[0].State)), slog.String("certainty", string(d.Causes[0].Certainty)),
+		slog.String("fault", string(d.Fault)), slog.String("response", string(d.Response)), slog.Int("suppress", len(d.Suppress)),
+	}
+	if d.RefusedIP.IsValid() {
+		attrs = append(attrs, slog.String("ip", d.RefusedIP.String()))
+	}
+	if d.Hold != nil {
+		attrs = append(attrs, slog.String("hold", d.Hold.Scope))
+	}
+	if d.RetryAfter > 0 {
+		attrs = append(attrs, slog.Duration("retry_after", time.Duration(d.RetryAfter)))
+	}
+	return slog.GroupValue(attrs...)
 }
 
 // A Headline is the answer in five lines of at most 100 columns.
@@ -108,6 +131,10 @@ type Cause struct {
 	rec   *bounce.Recipient // whom it concerns first
 	count int               // how many it concerns
 	steps []Step            // where the cause itself knows them
+
+	more []finding.Fix // of the same repair
+
+	response bounce.Response // where it is another than that of its kind
 }
 
 // A Hold says what to stop sending, and until when.
@@ -125,7 +152,10 @@ type Step struct {
 	What   string          `json:"what"`
 	Record *finding.Record `json:"record,omitempty"`
 	URL    string          `json:"url,omitempty"`
-	Verify string          `json:"verify,omitempty"`
+	Verify string          `json:"verify,omitempty"` // how to see that it is done
+	Takes  string          `json:"takes,omitempty"`  // how long until it shows; "" where that is not known
+	// After are the numbers, from 1, of the steps of the plan that must be done first.
+	After []int `json:"after,omitempty"`
 	// For are the kinds of cause that call for it; List is the zone of the list that it
 	// leads off.
 	For  []CauseKind `json:"for,omitempty"`

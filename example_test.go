@@ -25,6 +25,6 @@ func ExampleDiagnoser_Diagnose() {
 	fmt.Println(d.Headline.Why)
 	fmt.Println(d.Fault, d.Response, d.Suppress)
 	// Output:
-	// 198.51.100.23 is on SpamCop SCBL; the sender's fault; certain, and seen now.
+	// 198.51.100.23 is on SpamCop SCBL; the sender's fault, certain, seen now.
 	// sender delist []
 }

@@ -74,7 +74,9 @@ func (r *run) gather() {
 	f.Provider = rec.Provider
 	f.Bounced = r.bouncedAt()
 	f.Control = Known[Control]{r.Control, "the caller"}
-	r.foreign = r.notYours()
+	if r.foreign = r.notYours(r.own()); r.foreign == nil {
+		r.doubted = r.doubts()
+	}
 }
 
 // main is the recipient that the diagnosis is about: the first of the first
@@ -132,7 +134,8 @@ func (r *run) refusedIP(rec *bounce.Recipient) Known[netip.Addr] {
 	if a := r.report.Complaint; a != nil && a.SourceIP.IsValid() {
 		return Known[netip.Addr]{a.SourceIP.Unmap(), "the complaint"}
 	}
-	if o := r.report.Original; o != nil && routable(o.SendingIP) {
+	// In a loop the receiver had the mail many times: the last hand-over is its own.
+	if o := r.report.Original; o != nil && routable(o.SendingIP) && rec.Reason != bounce.Loop {
 		source := "the Received field that the receiver wrote"
 		if r.report.Service != "" {
 			source = "the sending service"

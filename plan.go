@@ -3,6 +3,7 @@ package rebound
 import (
 	"cmp"
 	"fmt"
+	"net/mail"
 	"slices"
 	"strings"
 	"time"
@@ -46,7 +47,7 @@ func (r *run) server() string {
 	case Relay:
 		return "the provider of your relay"
 	}
-	return "the operator of your mail server"
+	return "your server's operator"
 }
 
 // service names the sending service.
@@ -97,7 +98,7 @@ var stepRows = []stepRow{
 	{bounce.SenderUnknown, PhaseRepair, finding.Edit, you, "Send with an envelope sender whose domain resolves and takes replies.", "", "The mail is accepted."},
 	{bounce.SenderMismatch, PhaseRepair, finding.Edit, you, "Send under an address that the account owns, or have this one verified with the service.", "", "The mail is accepted."},
 	{bounce.IPReputation, PhaseRepair, finding.Edit, server, "Find what makes {ip} look bad: complaints, old addresses, a sudden rise in volume; send less until it is mended.", "", ""},
-	{bounce.IPReputation, PhaseAsk, finding.Request, server, "Ask the receiver to lift its block of {ip}, by the page that its reply names.", "{page}", "A test mail to the same receiver is accepted."},
+	{bounce.IPReputation, PhaseAsk, finding.Request, server, "Ask the receiver to lift its block of {ip}, by the way that its reply or its postmaster page names.", "{page}", "A test mail to the same receiver is accepted."},
 	{bounce.DomainReputation, PhaseRepair, finding.Edit, you, "Send to those alone who asked for it and read it, and less, until complaints are below 0.1 %.", "", "The receiver's own figures (Postmaster Tools, SNDS) improve."},
 	{bounce.OpenRelay, PhaseRepair, finding.Edit, server, "Close the relay: take mail for other domains from known clients with a login alone.", "", "A relay test from outside is refused."},
 	{bounce.RateLimited, PhaseRetest, finding.Wait, you, "Send less at a time to this receiver, over fewer connections, and try again later.", "", "The mail is accepted."},
@@ -126,6 +127,9 @@ var stepRows = []stepRow{
 	{bounce.Compromised, PhaseStop, finding.Edit, server, "Hold the queue of {ip}; let the mail server alone reach port 25 outside.", "", "The gateway's log shows no other connection to port 25."},
 	{bounce.Compromised, PhaseRepair, finding.Edit, server, "Find the infected machine, open proxy or stolen account behind {ip}; clean it and change the passwords.", "", "No connection to port 25 leaves the network but from the mail server."},
 	{bounce.ReasonUnknown, PhaseAsk, finding.Ask, you, "Ask the recipient's postmaster why, with the whole reply and its time.", "", ""},
+	{bounce.Vacation, PhaseCleanUp, finding.Wait, you, "Ignore it: count the mail as delivered, keep the address, and do not answer.", "", ""},
+	{bounce.Receipted, PhaseCleanUp, finding.Wait, you, "Ignore it: the mail was delivered and shown.", "", ""},
+	{bounce.Challenged, PhaseAsk, finding.Ask, you, "Answer the challenge by hand if the mail matters; a program that answers them confirms the mail of forgers.", "", ""},
 	{NotYours, PhaseAsk, finding.Wait, you, "Ignore it: suppress nobody, and answer nobody. A DMARC policy makes such forgeries rarer.", "", ""},
 }
 
@@ -153,8 +157,7 @@ func (r *run) plan() {
 	if begins {
 		r.addStep(again)
 	}
-	order := []Phase{PhaseStop, PhaseRepair, PhaseDelist, PhaseAsk, PhaseRetest, PhaseRewarm, PhaseCleanUp}
-	slices.SortStableFunc(r.out.Plan, func(a, b Step) int { return slices.Index(order, a.Phase) - slices.Index(order, b.Phase) })
+	r.order()
 }
 
 func appendFix(list []finding.Fix, f finding.Fix) []finding.Fix {
@@ -190,7 +193,7 @@ func (r *run) retestable(c Cause) bool {
 	}
 	switch c.Kind.Category() {
 	case bounce.Listed, bounce.SenderAuth, bounce.SenderIdentity, bounce.Reputation, bounce.Relaying:
-		return c.Fault != OfReceiver && c.Fault != OfESP
+		return c.Fault != OfReceiver && c.Fault != OfESP && c.Fault != OfListOperator
 	}
 	return false
 }
@@ -225,10 +228,15 @@ func (r *run) steps(c *Cause) []Step {
 		return r.slowSteps(c)
 	}
 	switch c.Kind {
-	case bounce.IPListed, bounce.DomainListed, bounce.DynamicIP:
+	case bounce.DynamicIP:
+		return append(r.relayAdvice(), r.listSteps(c)...)
+	case bounce.IPListed, bounce.DomainListed:
+		if c.Fault == OfListOperator {
+			return r.unremovable(c)
+		}
 		return r.listSteps(c)
 	case bounce.PTR, bounce.HELO:
-		return append(r.reverseSteps(c), r.requests(c)...)
+		return slices.Concat(r.reverseSteps(c), r.fromFixes(c.more), r.requests(c))
 	case bounce.RelayDenied:
 		return r.relaySteps(c)
 	}
@@ -250,8 +258,28 @@ func (r *run) step(row stepRow, c *Cause) Step {
 	s.What = strings.ReplaceAll(r.fillFor(*c, row.what), "{mistake}", c.Detail)
 	if s.URL == "{page}" {
 		s.URL = r.page()
+		if contact := r.contact(); s.URL == "" && contact != "" {
+			s.What = r.fillFor(*c, "Ask the receiver to lift its block of {ip}, by mail from another address to "+contact+", with the address, its host name and this reply.")
+		}
 	}
 	return s
+}
+
+// contact is the first mail address that the reply names, apart from the mail's own.
+func (r *run) contact() string {
+	rec := r.main()
+	for word := range strings.FieldsFuncSeq(rec.Reply.Text, func(c rune) bool { return strings.ContainsRune(" <>()[]\"';,", c) }) {
+		word = strings.Trim(word, ".:")
+		switch {
+		case !strings.Contains(word, "@") || strings.Contains(word, "/"):
+		case strings.EqualFold(word, rec.Address), strings.EqualFold(word, rec.FinalAddress), strings.EqualFold(word, r.facts.Recipient.Value), strings.EqualFold(word, r.facts.MailFrom.Value), strings.EqualFold(word, r.facts.From.Value):
+		default:
+			if a, err := mail.ParseAddress(word); err == nil {
+				return a.Address
+			}
+		}
+	}
+	return ""
 }
 
 // page is the first web page that the reply names.
@@ -341,7 +369,11 @@ func (r *run) listSteps(c *Cause) []Step {
 				item = st.result.Target.String()
 			}
 			target, _ := dnsbl.ParseTarget(item)
-			steps = append(steps, r.delist(from, target, st.result)...)
+			ways := r.delist(from, target, st.result)
+			if c.Kind == bounce.DynamicIP {
+				ways = slices.DeleteFunc(ways, smarthost)
+			}
+			steps = append(steps, ways...)
 		}
 	}
 	if rev := r.findings.reverse; rev != nil && c.Kind == bounce.DynamicIP {
@@ -359,6 +391,47 @@ func (r *run) listSteps(c *Cause) []Step {
 	}
 	return steps
 }
+
+// relayAdvice is for an address in a range that should not send: a relay is the one way
+// that does not hang on what each receiver thinks of the range.
+func (r *run) relayAdvice() []Step {
+	if r.control() == Relay || r.control() == Shared {
+		return nil
+	}
+	return []Step{
+		{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: r.fill("Send through a relay with a login on port 587 from now on, your provider's smarthost or a paid one; receivers take no mail straight from such a range, and each keeps its own copy of the list."), Verify: "The Received line at the receiver names the relay."},
+		{Phase: PhaseRepair, Action: finding.Publish, Who: you, What: r.fill("Allow the relay in the SPF record of {from}, by the include that it names, and have it sign as {from}."), Verify: "A test mail through the relay shows spf=pass."},
+	}
+}
+
+// unremovable are the steps for a list that takes off no single sender: the receiver can
+// stop asking it, or the mail can come from elsewhere.
+func (r *run) unremovable(c *Cause) []Step {
+	name := "the list"
+	var steps []Step
+	for _, s := range r.statements {
+		for i, l := range s.lists {
+			if l == nil || s.rec != c.rec {
+				continue
+			}
+			if st := r.listState(s, i); st.part != nil && st.result.Status == dnsbl.Listed {
+				l = st.part
+			}
+			if l.Who != "nobody" {
+				continue
+			}
+			name = l.Name
+			steps = append(steps, Step{Phase: PhaseAsk, Action: finding.Request, Who: r.server(), What: r.fill("Tell the provider of {ip}, which alone can deal with the neighbours that " + name + " lists it for; pay nobody for an exemption."), URL: l.RemovalURL, Takes: l.Expires, List: l.Zone})
+		}
+	}
+	return append([]Step{
+		{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: r.fill("Ask the recipient's postmaster by another way to let {ip} through, and not to refuse mail for " + name + " alone: it lists whole networks.")},
+		{Phase: PhaseAsk, Action: finding.Edit, Who: r.server(), What: "Send what cannot wait through a relay whose address is in another network: " + name + " takes off no single sender.", Verify: "The receiver accepts it."},
+	}, steps...)
+}
+
+// smarthost reports whether a step of a list's row says what [run.relayAdvice] says.
+func smarthost(s Step) bool { return strings.Contains(s.What, "smarthost") }
 
 // requests are the removals to ask for after a repair, where lists tell of it.
 func (r *run) requests(c *Cause) []Step {
@@ -385,6 +458,13 @@ func (r *run) delist(l *dnsbl.List, t dnsbl.Target, res *dnsbl.Result) []Step {
 	if res != nil {
 		ask.List = res.List.Zone // the one that was asked, of which l may be a part
 	}
+	ask.Takes = removal.Expires
+	if ask.Action == finding.Request {
+		ask.Takes = "the list decides"
+		if removal.Expires != "" {
+			ask.Takes += "; entries: " + removal.Expires
+		}
+	}
 	if removal.Who == "isp" {
 		ask.Who = r.fill("the provider of {ip}, asked by {server}")
 	}
@@ -394,6 +474,10 @@ func (r *run) delist(l *dnsbl.List, t dnsbl.Target, res *dnsbl.Result) []Step {
 func (r *run) reverseSteps(c *Cause) []Step {
 	rev := r.findings.reverse
 	if rev == nil || c.State == Contradicted {
+		if rev != nil {
+			until := r.now.Add(rev.PTR.TTL).UTC().Format("2 January 15:04 MST")
+			return []Step{{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.fill("Change nothing more in DNS; send one test to {addr} after " + until + ", when old answers have run out. If it is refused again, ask the receiver what it sees."), URL: r.page(), Verify: "The receiver accepts it."}}
+		}
 		return []Step{{Phase: PhaseRetest, Action: finding.Ask, Who: r.server(), What: r.fill("Send one test to {addr}; if it is refused again, ask the receiver what it sees."), Verify: "The receiver accepts it."}}
 	}
 	var steps, first []Step
@@ -428,8 +512,8 @@ func (r *run) holdOf(c Cause) *Hold {
 	row := rowOf(c.Kind)
 	switch {
 	case c.Kind == bounce.IPReputation && r.main().Permanence == bounce.Temporary:
-		return nil
-	case row.hold == "" || c.State == Cleared || c.State == Contradicted || c.State == Unstated || c.Fault == OfESP || c.Fault == OfReceiver:
+		return &Hold{Scope: row.hold, What: r.fill("mail from {ip} to this receiver"), Until: "it takes mail again"}
+	case row.hold == "" || c.State == Cleared || c.State == Contradicted || c.State == Unstated || c.Fault == OfESP || c.Fault == OfReceiver || c.Fault == OfListOperator || c.Fault == OfForwarder && c.Kind != bounce.DKIMFailed:
 		return nil
 	case c.Kind == bounce.IPListed && c.State != Confirmed:
 		return nil
@@ -470,10 +554,14 @@ func (r *run) response(c Cause) bounce.Response {
 	switch {
 	case c.Kind == NotYours || c.Kind == NotABounce:
 		return bounce.Ignore
-	case c.State == Cleared || c.State == Contradicted && (c.Kind.Category() == bounce.Listed || c.Kind == bounce.UnknownDomain):
+	case c.Kind == bounce.Vacation || c.Kind == bounce.Receipted || c.Kind == bounce.Challenged:
+		return bounce.Ignore
+	case c.State == Cleared || c.State == Contradicted:
 		return bounce.Retry
 	case c.Fault == OfESP && ofServer(c.Kind):
 		return bounce.Retry
+	case c.response != "":
+		return c.response
 	case c.Kind == r.main().Reason && r.main().Response != "":
 		return r.main().Response
 	}

@@ -3,6 +3,7 @@ package rebound
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/netip"
 	"slices"
 	"sync"
@@ -13,14 +14,21 @@ import (
 	"github.com/rebound-mail/rebound/resolve"
 )
 
-// A Case is what came back, and what the caller knows beside it. One of Bounce,
-// Reply, Err and Report is needed; everything else is optional and makes the
+// A Case is what came back, and what the caller knows beside it. One of Report,
+// Bounce, Reply and Err is needed; where several are set, the first in this order is
+// read, and a note names what was not. Everything else is optional and makes the
 // answer better.
+//
+// Of each fact there is one precedence. The address that was refused is what the
+// receiver names, before IP, before what the returned mail shows. When it was refused is
+// Bounced, before the date of the bounce. HELO, MailFrom and the author of Message come
+// before what the bounce returned; Recipient comes after it, for the bounce knows to
+// whom the mail went in the end. Diagnosis.Facts says where each was taken from.
 type Case struct {
-	Bounce []byte         // the bounce message as received
+	Report *bounce.Report // a report that was read already
+	Bounce []byte         // or the bounce message as received
 	Reply  string         // or what the SMTP server answered, one line or many
 	Err    error          // or the error of an SMTP client (see bounce.FromError)
-	Report *bounce.Report // or a report that was read already
 
 	Message   []byte     // the mail that was refused
 	IP        netip.Addr // the address that it was sent from
@@ -50,19 +58,22 @@ const (
 )
 
 // A Diagnoser finds out. The zero value asks the machine's own resolver with the
-// catalogue that the library carries. It keeps nothing of its own between calls and is safe
-// for concurrent use if its Resolver is.
+// catalogue and the rules that the library carries. Share one among many diagnoses: it
+// remembers which block lists are ill and how much of their operators' limits is left,
+// and the machine's resolver has one cache. Its fields are not to be changed after the
+// first use, and it must not be copied then; it is safe for concurrent use if its
+// Resolver is.
 type Diagnoser struct {
-	// Resolver answers every DNS question; nil is the machine's own, with a
-	// cache that lives as long as one diagnosis.
+	// Resolver answers every DNS question; nil is the machine's own, with a cache.
 	Resolver resolve.Resolver
 	// Lists is the catalogue of block lists; nil is dnsbl.Default.
 	Lists *dnsbl.Catalogue
+	// Rules say what the wordings of bounces mean; nil is bounce.DefaultRules.
+	Rules *bounce.Rules
 	// Keys are the caller's keys for block lists that take one.
 	Keys dnsbl.Keys
-	// ListMemory, if set, is what is remembered of the block lists from one diagnosis
-	// to the next: which are ill, and how much of their limits is left. A program that
-	// diagnoses many bounces sets one.
+	// ListMemory is what is remembered of the block lists; nil is one of the Diagnoser's
+	// own. Set it to share it with a [dnsbl.Checker].
 	ListMemory *dnsbl.Memory
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
@@ -71,12 +82,48 @@ type Diagnoser struct {
 	// Progress, if set, is called when a check begins and ends, from several
 	// goroutines.
 	Progress func(Event)
+	// Observe, if set, is called with every DNS answer that a check was given, from
+	// several goroutines: its Server, Status, Took and Tries are for the caller's metrics.
+	// An answer from a cache has Tries 0. Keys of block lists are masked in it.
+	Observe func(resolve.Answer)
+
+	kept kept
 }
 
-// An Event tells of a check's progress.
+// kept is what a Diagnoser has of its own from one call to the next.
+type kept struct {
+	once     sync.Once
+	resolver resolve.Resolver
+	memory   dnsbl.Memory
+}
+
+// keep returns the resolver and the memory of lists.
+func (d *Diagnoser) keep() (resolve.Resolver, *dnsbl.Memory) {
+	d.kept.once.Do(func() {
+		if d.kept.resolver = d.Resolver; d.Resolver == nil {
+			d.kept.resolver = systemResolver()
+		}
+	})
+	if d.ListMemory != nil {
+		return d.kept.resolver, d.ListMemory
+	}
+	return d.kept.resolver, &d.kept.memory
+}
+
+// An Event tells of a check's progress. As a [slog.LogValuer] it is a group of the
+// check's name and, at its end, of how it ended and what it took.
 type Event struct {
 	Check string
-	Done  *Check // nil at the beginning
+	Done  *Check        // nil at the beginning
+	Took  time.Duration // at the end
+}
+
+// LogValue implements [slog.LogValuer].
+func (e Event) LogValue() slog.Value {
+	if e.Done == nil {
+		return slog.GroupValue(slog.String("check", e.Check))
+	}
+	return slog.GroupValue(slog.String("check", e.Check), slog.String("outcome", e.Done.Outcome.String()), slog.Duration("took", e.Took))
 }
 
 // defaultTimeout lets a list that is silent through all tries, and the questions
@@ -99,7 +146,7 @@ func Diagnose(ctx context.Context, c Case) (*Diagnosis, error) {
 // ([ErrNoTime]); a check that cannot be made, for want of a fact or of time, says
 // so in Diagnosis.Checks.
 func (d *Diagnoser) Diagnose(ctx context.Context, c Case) (*Diagnosis, error) {
-	report, err := c.read()
+	report, err := d.read(&c)
 	if err != nil {
 		return nil, err
 	}
@@ -108,8 +155,11 @@ func (d *Diagnoser) Diagnose(ctx context.Context, c Case) (*Diagnosis, error) {
 	}
 	r := d.newRun(c, report)
 	r.state()
-	r.lookUp = &dnsbl.Checker{Resolver: r.resolver, Catalogue: r.asked(), Keys: r.keys, Now: d.Now, Memory: d.ListMemory}
+	r.lookUp = &dnsbl.Checker{Resolver: r.resolver, Catalogue: r.asked(), Keys: r.keys, Now: d.Now, Memory: r.memory}
 	r.gather()
+	for _, field := range c.unread() {
+		r.note("Case." + field + " is not read: another field of what came back is set, which comes before it.")
+	}
 	r.check(ctx)
 	r.rank()
 	r.plan()
@@ -117,18 +167,36 @@ func (d *Diagnoser) Diagnose(ctx context.Context, c Case) (*Diagnosis, error) {
 }
 
 // read returns the report of what came back.
-func (c *Case) read() (*bounce.Report, error) {
+func (d *Diagnoser) read(c *Case) (*bounce.Report, error) {
+	rules := d.Rules
+	if rules == nil {
+		rules = bounce.DefaultRules()
+	}
 	switch {
 	case c.Report != nil:
 		return c.Report, nil
 	case len(c.Bounce) > 0:
-		return bounce.ParseBytes(c.Bounce), nil
+		return rules.ParseBytes(c.Bounce), nil
 	case c.Reply != "":
-		return bounce.ParseReply(c.Reply), nil
+		return rules.ParseReply(c.Reply), nil
 	case c.Err != nil:
-		return bounce.FromError(c.Err), nil
+		return rules.FromError(c.Err), nil
 	}
 	return nil, ErrNothing
+}
+
+// unread names the fields of a Case that stood behind the one that was read.
+func (c *Case) unread() []string {
+	var set []string
+	for _, field := range []struct {
+		name string
+		set  bool
+	}{{"Report", c.Report != nil}, {"Bounce", len(c.Bounce) > 0}, {"Reply", c.Reply != ""}, {"Err", c.Err != nil}} {
+		if field.set {
+			set = append(set, field.name)
+		}
+	}
+	return set[min(1, len(set)):]
 }
 
 // run is one diagnosis in the making.
@@ -138,9 +206,12 @@ type run struct {
 	resolver *resolve.Recorder
 	lists    *dnsbl.Catalogue
 	keys     dnsbl.Keys
+	memory   *dnsbl.Memory
 	lookUp   *dnsbl.Checker
 	timeout  time.Duration
 	progress func(Event)
+
+	listsAsOf, rulesAsOf time.Time // zero where they are the caller's
 
 	report        *bounce.Report
 	original      *bounce.Report // as it was read
@@ -149,6 +220,7 @@ type run struct {
 	authenticated sync.Once
 	analyzed      sync.Once
 	foreign       []string // signs that somebody else sent the mail
+	doubted       []string // the same, by what the caller says of their own mail alone
 	findings      results
 	out           *Diagnosis
 }
@@ -157,11 +229,8 @@ func (d *Diagnoser) newRun(c Case, report *bounce.Report) *run {
 	mine := *report // its recipients may be corrected
 	mine.Recipients = slices.Clone(report.Recipients)
 	r := &run{Case: c, report: &mine, original: report, lists: d.Lists, keys: d.Keys, timeout: d.Timeout, progress: d.Progress, out: &Diagnosis{Report: &mine}}
-	resolver := d.Resolver
-	if resolver == nil {
-		resolver = systemResolver()
-	}
-	r.resolver = &resolve.Recorder{Resolver: resolver}
+	resolver, memory := d.keep()
+	r.resolver, r.memory = &resolve.Recorder{Resolver: resolver, Observe: d.Observe}, memory
 	if r.lists == nil {
 		r.lists = dnsbl.Default()
 	}
@@ -171,11 +240,23 @@ func (d *Diagnoser) newRun(c Case, report *bounce.Report) *run {
 	if r.progress == nil {
 		r.progress = func(Event) {}
 	}
+	if d.Lists == nil {
+		r.listsAsOf = month(dnsbl.AsOf)
+	}
+	if d.Rules == nil {
+		r.rulesAsOf = month(bounce.AsOf)
+	}
 	r.now = time.Now()
 	if d.Now != nil {
 		r.now = d.Now()
 	}
 	return r
+}
+
+// month is the beginning of a month such as "2026-11".
+func month(s string) time.Time {
+	t, _ := time.Parse("2006-01", s) // a constant of ours
+	return t
 }
 
 // systemResolver is the machine's resolver. Without one, every question is

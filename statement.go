@@ -47,7 +47,7 @@ func (r *run) state() {
 		for _, m := range rec.Mentions {
 			if m.Kind == bounce.MentionList {
 				s.names, s.items = append(s.names, m.Name), append(s.items, m.Item)
-				s.lists = append(s.lists, r.listNamed(m.Value))
+				s.lists = append(s.lists, r.listNamed(m.Value, rec.Reason))
 			}
 		}
 		s.dropWholes()
@@ -105,7 +105,10 @@ func (s *statement) dropWholes() {
 	}
 }
 
-func (r *run) listNamed(value string) *dnsbl.List {
+func (r *run) listNamed(value string, reason bounce.Reason) *dnsbl.List {
+	if value == "Spamhaus" && reason == bounce.DomainListed {
+		return r.lists.ByID("spamhaus-dbl")
+	}
 	if l := r.lists.ByZone(value); l != nil {
 		return l
 	}
@@ -171,39 +174,48 @@ func sameItem(t dnsbl.Target, item string) bool {
 	return err == nil && other.String() == t.String()
 }
 
+// An ownership is what is the sender's: domains, with all below them, and addresses.
+type ownership struct {
+	domains   []string
+	addresses []netip.Prefix
+}
+
+// own is what the caller says to be theirs.
+func (r *run) own() ownership { return ownership{r.OwnDomains, r.OwnAddresses} }
+
 // notYours returns signs that somebody else sent the mail under the caller's
 // name, or nil. It needs to know what is the caller's, and at least two signs
 // against and none for.
-func (r *run) notYours() []string {
+func (r *run) notYours(own ownership) []string {
 	o := r.report.Original
-	if o == nil || len(r.OwnDomains)+len(r.OwnAddresses) == 0 {
+	if o == nil || len(own.domains)+len(own.addresses) == 0 {
 		return nil
 	}
 	var signs []string
-	if o.MessageID != "" && len(r.OwnDomains) > 0 {
-		if r.owns(domainOf(o.MessageID)) {
+	if o.MessageID != "" && len(own.domains) > 0 {
+		if own.owns(domainOf(o.MessageID)) {
 			return nil
 		}
 		signs = append(signs, "its Message-ID is of "+domainOf(o.MessageID))
 	}
 	for _, d := range o.DKIM {
-		if r.owns(d.Domain) {
+		if own.owns(d.Domain) {
 			return nil
 		}
 		signs = append(signs, "it is signed by "+d.Domain)
 	}
-	if o.ReturnPath != "" && len(r.OwnDomains) > 0 && !r.owns(domainOf(o.ReturnPath)) {
+	if o.ReturnPath != "" && len(own.domains) > 0 && !own.owns(domainOf(o.ReturnPath)) {
 		signs = append(signs, "its envelope sender was "+o.ReturnPath)
 	}
-	if len(r.OwnAddresses) > 0 {
-		if r.receivedFromOwn(o.Received) {
+	if len(own.addresses) > 0 {
+		if own.received(o.Received) {
 			return nil
 		}
 		if len(o.Received) > 0 {
 			signs = append(signs, "none of your addresses is in its Received fields")
 		}
 		if ip := r.facts.IP.Value; ip.IsValid() {
-			if r.ownsAddr(ip) {
+			if own.ownsAddr(ip) {
 				return nil
 			}
 			signs = append(signs, "it came from "+ip.String())
@@ -215,8 +227,8 @@ func (r *run) notYours() []string {
 	return signs
 }
 
-func (r *run) ownsAddr(a netip.Addr) bool {
-	for _, p := range r.OwnAddresses {
+func (own ownership) ownsAddr(a netip.Addr) bool {
+	for _, p := range own.addresses {
 		if p.Contains(a) {
 			return true
 		}
@@ -224,9 +236,9 @@ func (r *run) ownsAddr(a netip.Addr) bool {
 	return false
 }
 
-func (r *run) receivedFromOwn(fields []string) bool {
+func (own ownership) received(fields []string) bool {
 	for _, field := range fields {
-		for _, p := range r.OwnAddresses {
+		for _, p := range own.addresses {
 			if containsAddr(field, p) {
 				return true
 			}
@@ -235,10 +247,9 @@ func (r *run) receivedFromOwn(fields []string) bool {
 	return false
 }
 
-func (r *run) owns(domain string) bool {
-	for _, own := range r.OwnDomains {
-		own = domainOf(own)
-		if domain == own || strings.HasSuffix(domain, "."+own) {
+func (own ownership) owns(domain string) bool {
+	for _, name := range own.domains {
+		if name = domainOf(name); domain == name || strings.HasSuffix(domain, "."+name) {
 			return true
 		}
 	}

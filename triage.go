@@ -12,7 +12,6 @@ import (
 	"sync"
 
 	"github.com/rebound-mail/rebound/bounce"
-	"github.com/rebound-mail/rebound/dnsbl"
 	"github.com/rebound-mail/rebound/resolve"
 )
 
@@ -164,7 +163,7 @@ func (t *triage) take(batch []Item) {
 
 // parts reads one bounce without DNS.
 func (d *Diagnoser) parts(c Case) ([]part, *bounce.Report) {
-	report, err := c.read()
+	report, err := d.read(&c)
 	if err != nil {
 		return nil, nil
 	}
@@ -175,7 +174,7 @@ func (d *Diagnoser) parts(c Case) ([]part, *bounce.Report) {
 		return []part{{key: groupKey{kind: NotYours}, fault: OfNobody, count: 1}}, report
 	}
 	if len(r.statements) == 0 {
-		kind := NotABounce
+		kind := arrival(report.Kind)
 		if report.Kind == bounce.Feedback {
 			kind = bounce.Complaint
 		}
@@ -301,15 +300,11 @@ func (t *triage) diagnose(ctx context.Context) {
 	if n = min(n, len(t.order)); n <= 0 {
 		return
 	}
-	d := *t.d
-	if d.Resolver == nil {
-		d.Resolver = systemResolver()
+	resolver, memory := t.d.keep()
+	d := &Diagnoser{
+		Resolver: resolve.NewCache(resolver), Lists: t.d.Lists, Rules: t.d.Rules, Keys: t.d.Keys, ListMemory: memory,
+		Now: t.d.Now, Timeout: t.d.Timeout, Observe: t.d.Observe,
 	}
-	d.Resolver = resolve.NewCache(d.Resolver)
-	if d.ListMemory == nil {
-		d.ListMemory = new(dnsbl.Memory)
-	}
-	d.Progress = nil
 	var mu sync.Mutex
 	done, next := 0, 0
 	var workers sync.WaitGroup

@@ -5,14 +5,12 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
-	"fmt"
 	"html/template"
 	"io"
 	"strings"
 	"sync"
 
 	"github.com/rebound-mail/rebound"
-	"github.com/rebound-mail/rebound/dnsbl"
 	"github.com/rebound-mail/rebound/warmup"
 )
 
@@ -23,7 +21,7 @@ var pageHTML string
 var pageCSS string
 
 var page = sync.OnceValue(func() *template.Template {
-	return template.Must(template.New("page").Funcs(template.FuncMap{"plain": rebound.Plain}).Parse(pageHTML))
+	return template.Must(template.New("page").Funcs(template.FuncMap{"plain": rebound.Plain, "drawing": plainLines}).Parse(pageHTML))
 })
 
 // view is what the page shows.
@@ -31,77 +29,19 @@ type view struct {
 	Title    string
 	CSS      template.CSS
 	Policy   string
-	Headline []line
-	Causes   []causeView
-	Steps    []stepView
-	Many     []line
-	More     int
-	Tree     string
-	Listings []line
-	Checks   []line
-	Notes    []string
+	Top      []line
+	Sections []section
 }
 
-type causeView struct {
-	Summary, Standing, Detail string
-	Evidence                  []line
-}
-
-type stepView struct {
-	Phase, Who, What string
-	Lines            []line
-	Chart            template.HTML
-}
-
-// HTML writes a diagnosis as one page that needs nothing else: light and dark, fit to
+// HTML writes the report as one page that needs nothing else: light and dark, fit to
 // print, without a script. Its Content-Security-Policy allows its own style and nothing
 // else; all that comes from mail or DNS is escaped, with control characters taken out, and
 // no address in it is a link.
-func HTML(w io.Writer, d *rebound.Diagnosis) error {
-	v := view{Title: rebound.Plain(d.Headline.Who), CSS: template.CSS(pageCSS), Headline: labels(d.Headline), Notes: d.Notes}
-	styles := []string{pageCSS}
-	for _, c := range d.Causes {
-		cv := causeView{Summary: rebound.Plain(c.Summary), Standing: standing(c), Detail: rebound.Plain(c.Detail)}
-		for _, e := range c.Evidence {
-			cv.Evidence = append(cv.Evidence, line{Label: evidenceLabel(e), Text: quote(e)})
-		}
-		v.Causes = append(v.Causes, cv)
+func (doc *Document) HTML(w io.Writer) error {
+	v := view{CSS: template.CSS(pageCSS), Sections: doc.sections, Policy: policy(append([]string{pageCSS}, doc.styles...))}
+	if len(doc.top) > 0 {
+		v.Title, v.Top = rebound.Plain(doc.top[0].Text), doc.top[1:]
 	}
-	for _, s := range d.Plan {
-		sv := stepView{Phase: string(s.Phase), Who: rebound.Plain(s.Who), What: rebound.Plain(s.What), Lines: stepLines(s)}
-		if s.Schedule != nil && len(s.Schedule.Days) > 1 {
-			chart, style, err := chartOf(s.Schedule)
-			if err != nil {
-				return err
-			}
-			sv.Chart = chart
-			styles = append(styles, style)
-		}
-		v.Steps = append(v.Steps, sv)
-	}
-	if len(d.Recipients) > 1 {
-		for i, r := range d.Recipients {
-			if i == maxRecipients {
-				v.More = len(d.Recipients) - i
-				break
-			}
-			v.Many = append(v.Many, line{Label: rebound.Plain(r.Address), Text: fmt.Sprintf("%s, %s (%s; %s)", r.Action, r.Reason, r.Permanence, kept(r.Suppress))})
-		}
-	}
-	if a := d.Authentication; a != nil && a.SPF != nil && a.SPF.Tree != nil {
-		v.Tree = plainLines(a.SPF.Tree.String())
-	}
-	for _, list := range [][]dnsbl.Result{d.Listings, d.DomainListings} {
-		for _, r := range list {
-			if r.Status == dnsbl.Listed {
-				v.Listings = append(v.Listings, line{Label: r.List.Name, Text: rebound.Plain(fmt.Sprintf("%s is listed (%s) %s", r.Target, r.List.Zone, r.Reason))})
-			}
-		}
-	}
-	for _, c := range d.Checks {
-		v.Checks = append(v.Checks, line{Label: c.Name, Text: outcomeWord(c.Outcome) + ": " + c.Why})
-	}
-	v.Policy = policy(styles)
 	return page().Execute(w, v)
 }
 

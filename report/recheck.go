@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"io"
 
 	"github.com/rebound-mail/rebound"
 )
@@ -17,25 +16,28 @@ var answers = map[rebound.Resumption]string{
 	rebound.Resume: "yes", rebound.StayHeld: "no", rebound.SendOneTest: "send one test first", rebound.CannotTell: "could not tell",
 }
 
-// Recheck writes what has become of a diagnosis as text: whether mail may go, how far each
-// step is, and what has changed. Nothing from mail or DNS is written raw.
-func Recheck(w io.Writer, r *rebound.Rechecked, o Options) error {
-	t := newText(o)
-	t.wrap(t.paint(bold, "Send again")+"  ", "            ", answers[r.Resume]+". "+r.Why)
-	t.wrap(t.paint(bold, "Refused")+"     ", "            ", r.Now.Headline.Who)
-	if len(r.Steps) > 0 {
-		t.section("The plan of " + r.Before.UTC().Format("2006-01-02 15:04 UTC"))
+// Recheck is the report of what has become of a diagnosis: whether mail may go, how far
+// each step of its plan is, what has changed, and what is true now.
+func Recheck(r *rebound.Rechecked) *Document {
+	doc := &Document{top: []line{{Label: "Send again", Text: answers[r.Resume] + ". " + r.Why}, {Label: "Refused", Text: r.Now.Headline.Who}, {Label: "Now", Text: r.Now.Headline.Why}}}
+	var steps []item
+	for _, s := range r.Steps {
+		steps = append(steps, item{Tag: words[s.Progress], Who: s.Step.Who, Text: s.Step.What, Detail: s.Why, Lines: stepLines(s.Step)})
 	}
-	for i, s := range r.Steps {
-		t.wrap(fmt.Sprintf("%d. %s: ", i+1, words[s.Progress]), "   ", s.Step.What)
-		t.wrap("   ", "   ", s.Why)
-	}
-	if len(r.Changed) > 0 {
-		t.section("What has changed")
-	}
+	doc.add(section{Title: fmt.Sprintf("The plan of %s", r.Before.UTC().Format("2006-01-02 15:04 UTC")), Items: steps})
+	var changed []line
 	for _, c := range r.Changed {
-		t.wrap("   - ", "     ", c)
+		changed = append(changed, line{Text: c})
 	}
-	_, err := io.WriteString(w, t.b.String())
-	return err
+	doc.add(section{Title: "What has changed", Rows: changed})
+	now := Diagnosis(r.Now)
+	for _, s := range now.sections {
+		if s.Title != "Notes" {
+			s.PageOnly = true
+			s.Title = "Now: " + s.Title
+		}
+		doc.add(s)
+	}
+	doc.styles = now.styles
+	return doc
 }

@@ -1,6 +1,11 @@
-// Package report renders a diagnosis for people. JSON is the diagnosis itself:
-// encoding/json on *rebound.Diagnosis.
+// Package report renders for people what package rebound finds out: a diagnosis, what has
+// become of one, and what many bounces come to, each as text for a terminal, as Markdown
+// for a ticket, and as one page that needs nothing else.
 //
+//	report.Text(os.Stdout, d, report.Options{Width: 100})
+//	report.Triage(t).HTML(file)
+//
+// JSON is the value itself: encoding/json on *rebound.Diagnosis; [Schema] describes it.
 // The wording of a report is not stable; programs read the JSON.
 package report
 
@@ -11,9 +16,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/rebound-mail/rebound"
-	"github.com/rebound-mail/rebound/bounce"
-	"github.com/rebound-mail/rebound/finding"
-	"github.com/rebound-mail/rebound/warmup"
 )
 
 // Options say how a text report looks. The zero value is plain text of 80
@@ -28,26 +30,28 @@ const (
 	minWidth     = 40
 )
 
-// Text writes a diagnosis as text: the five lines of the headline, the causes
-// with their evidence, the plan, and notes. Nothing from mail or DNS is written
-// raw: control characters are taken out.
-func Text(w io.Writer, d *rebound.Diagnosis, o Options) error {
-	t := newText(o)
-	t.headline(d.Headline)
-	t.causes(d.Causes)
-	t.plan(d.Plan)
-	t.recipients(d)
-	t.checks(d.Checks)
-	t.notes(d.Notes)
-	_, err := io.WriteString(w, t.b.String())
-	return err
-}
-
-func newText(o Options) *text {
+// Text writes the report as text. Nothing from mail or DNS is written raw: control
+// characters are taken out. The lines at the top are not wrapped; a word that is longer
+// than a line stays whole.
+func (doc *Document) Text(w io.Writer, o Options) error {
 	if o.Width == 0 {
 		o.Width = defaultWidth
 	}
-	return &text{width: max(o.Width, minWidth), color: o.Color}
+	t := &text{width: max(o.Width, minWidth), color: o.Color}
+	label := 0
+	for _, l := range doc.top {
+		label = max(label, len(l.Label)+2)
+	}
+	for _, l := range doc.top {
+		fmt.Fprintf(&t.b, "%s%s\n", t.paint(bold, fmt.Sprintf("%-*s", label, l.Label)), rebound.Plain(l.Text))
+	}
+	for _, s := range doc.sections {
+		if !s.PageOnly {
+			t.section(s)
+		}
+	}
+	_, err := io.WriteString(w, t.b.String())
+	return err
 }
 
 type text struct {
@@ -68,142 +72,50 @@ func (t *text) paint(style, s string) string {
 	return style + s + reset
 }
 
-func (t *text) headline(h rebound.Headline) {
-	for _, line := range labels(h) {
-		fmt.Fprintf(&t.b, "%s%s\n", t.paint(bold, fmt.Sprintf("%-10s", line.Label)), line.Text)
+// labelWidth is that of the labels of rows, as far as they fit.
+const labelWidth = 12
+
+func (t *text) section(s section) {
+	fmt.Fprintf(&t.b, "\n%s\n", t.paint(bold, s.Title))
+	for i, it := range s.Items {
+		t.item(i+1, it)
 	}
-}
-
-func (t *text) section(title string) {
-	fmt.Fprintf(&t.b, "\n%s\n", t.paint(bold, title))
-}
-
-// states are the words for how a cause compares with what is seen now.
-var states = map[rebound.State]string{
-	rebound.Confirmed: "seen now", rebound.Contradicted: "not seen now", rebound.Cleared: "gone now", rebound.NotAsked: "could not be checked",
-	rebound.NotCheckable: "nobody but the receiver can check it", rebound.Unstated: "not stated by the receiver, and seen now",
-}
-
-func (t *text) causes(causes []rebound.Cause) {
-	t.section("Why")
-	for i, c := range causes {
-		t.wrap(fmt.Sprintf("%d. ", i+1), "   ", fmt.Sprintf("%s (%s).", c.Summary, standing(c)))
-		if c.Detail != "" {
-			t.wrap("   ", "   ", c.Detail)
-		}
-		for _, e := range c.Evidence {
-			t.wrap("   - "+evidenceLabel(e)+": ", "     ", quote(e))
+	columns := true
+	for _, r := range s.Rows {
+		columns = columns && r.Label != "" && len(r.Label) <= labelWidth
+	}
+	for _, r := range s.Rows {
+		switch {
+		case columns:
+			t.wrap(fmt.Sprintf("   %-*s ", labelWidth, rebound.Plain(r.Label)), strings.Repeat(" ", labelWidth+4), r.Text)
+		case r.Label != "":
+			t.wrap("   ", "     ", r.Label+": "+r.Text)
+		default:
+			t.wrap("   - ", "     ", r.Text)
 		}
 	}
 }
 
-func certainty(c rebound.Cause) string {
-	if c.Certainty == bounce.Unsure || c.Certainty == "" {
-		return "not certain"
+func (t *text) item(n int, it item) {
+	line := it.Text
+	if it.Who != "" {
+		line = it.Who + ": " + line
 	}
-	return string(c.Certainty)
-}
-
-func evidenceLabel(e finding.Evidence) string {
-	switch e.Kind {
-	case finding.KindReply:
-		return "they say"
-	case finding.KindDNS:
-		return "DNS"
-	case finding.KindRule:
-		return "rule"
-	case finding.KindTable:
-		return "catalogue"
+	if it.Tag != "" {
+		line = "[" + it.Tag + "] " + line
 	}
-	return rebound.Plain(e.Kind)
-}
-
-func quote(e finding.Evidence) string {
-	text := rebound.Plain(e.Text)
-	// A page or an RFC can be looked up; other sources are in the JSON.
-	if e.Kind == finding.KindRule && (strings.HasPrefix(e.Source, "http") || strings.HasPrefix(e.Source, "RFC ")) {
-		text += " [" + e.Source + "]"
+	if it.Soft != "" {
+		line += " (" + it.Soft + ")."
 	}
-	return text
-}
-
-func (t *text) plan(plan []rebound.Step) {
-	if len(plan) == 0 {
-		return
+	t.wrap(fmt.Sprintf("%d. ", n), "   ", line)
+	if it.Detail != "" {
+		t.wrap("   ", "   ", it.Detail)
 	}
-	t.section("What to do, in this order")
-	for i, s := range plan {
-		t.wrap(fmt.Sprintf("%d. ", i+1), "   ", fmt.Sprintf("[%s] %s: %s", s.Phase, s.Who, s.What))
-		for _, line := range stepLines(s) {
-			t.wrap("   "+line.Label+": ", "   ", line.Text)
-		}
+	for _, e := range it.Evidence {
+		t.wrap("   - "+e.Label+": ", "     ", e.Text)
 	}
-}
-
-// maxScheduled bounds the days that are shown of a schedule.
-const maxScheduled = 10
-
-// days tells the volumes of a schedule.
-func days(s *warmup.Schedule) string {
-	var list []string
-	for n, d := range s.All() {
-		if n > maxScheduled {
-			last := s.Days[len(s.Days)-1]
-			list = append(list, fmt.Sprintf("… %s %d", last.Date, last.Total))
-			break
-		}
-		list = append(list, fmt.Sprintf("%s %d", d.Date, d.Total))
-	}
-	return strings.Join(list, ", ")
-}
-
-// recipients lists them where there are several.
-func (t *text) recipients(d *rebound.Diagnosis) {
-	if len(d.Recipients) < 2 {
-		return
-	}
-	t.section("Recipients")
-	for i, r := range d.Recipients {
-		if i == maxRecipients {
-			t.wrap("   ", "   ", fmt.Sprintf("and %d more", len(d.Recipients)-i))
-			return
-		}
-		t.wrap("   ", "     ", fmt.Sprintf("%s: %s, %s (%s; %s)", r.Address, r.Action, r.Reason, r.Permanence, kept(r.Suppress)))
-	}
-}
-
-// maxRecipients bounds the list for people; JSON holds all.
-const maxRecipients = 50
-
-func (t *text) checks(checks []rebound.Check) {
-	if len(checks) == 0 {
-		return
-	}
-	t.section("What was checked")
-	for _, c := range checks {
-		t.wrap(fmt.Sprintf("   %-12s ", c.Name), "                ", outcomeWord(c.Outcome)+": "+c.Why)
-	}
-}
-
-func outcomeWord(o finding.Outcome) string {
-	switch o {
-	case finding.Unknown:
-		return "could not tell"
-	case finding.NotApplicable:
-		return "not asked"
-	case finding.Broke:
-		return "broke"
-	}
-	return o.String()
-}
-
-func (t *text) notes(notes []string) {
-	if len(notes) == 0 {
-		return
-	}
-	t.section("Notes")
-	for _, n := range notes {
-		t.wrap("   - ", "     ", n)
+	for _, l := range it.Lines {
+		t.wrap("   "+l.Label+": ", "   ", l.Text)
 	}
 }
 

@@ -2,34 +2,43 @@ package report
 
 import (
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/rebound-mail/rebound"
 )
 
-// Triage writes what many bounces come to as text: each group with its cause and the first
-// thing to do, and how many addresses to suppress. Nothing from mail or DNS is written raw.
-func Triage(w io.Writer, r *rebound.Triaged, o Options) error {
-	t := newText(o)
-	t.wrap("", "", fmt.Sprintf("%d %s in %d %s; %d %s to suppress, %d to keep.", r.Total, noun(r.Total, "bounce"), len(r.Groups), noun(len(r.Groups), "group"), len(r.Suppress), noun(len(r.Suppress), "address"), r.Keep))
-	for i, g := range r.Groups {
-		t.b.WriteByte('\n')
-		t.wrap(fmt.Sprintf("%d. ", i+1), "   ", fmt.Sprintf("%d %s: %s", g.Count, noun(g.Count, "refusal"), groupTitle(g)))
-		if d := g.Diagnosis; d != nil {
-			t.wrap("   why: ", "   ", d.Headline.Why)
-			t.wrap("   first: ", "   ", d.Headline.Do)
-		}
-		if g.Suppress > 0 {
-			t.wrap("   ", "   ", fmt.Sprintf("%d %s to suppress", g.Suppress, noun(g.Suppress, "address")))
-		}
-		if len(g.Examples) > 0 {
-			t.wrap("   as in: ", "   ", strings.Join(g.Examples, ", "))
+// Triage is the report of what many bounces come to: each group with its cause and the
+// first thing to do, and how many addresses to suppress. On a page, each group's plan is
+// there as well.
+func Triage(t *rebound.Triaged) *Document {
+	doc := &Document{top: []line{{Label: "Bounces", Text: fmt.Sprintf(
+		"%d %s in %d %s; %d %s to suppress, %d to keep.", t.Total, noun(t.Total, "bounce"), len(t.Groups), noun(len(t.Groups), "group"), len(t.Suppress), noun(len(t.Suppress), "address"), t.Keep)}}}
+	var groups []item
+	for _, g := range t.Groups {
+		groups = append(groups, group(g))
+	}
+	doc.add(section{Title: "What hurts most first", Items: groups})
+	doc.notes(t.Notes)
+	for i, g := range t.Groups {
+		if g.Diagnosis != nil {
+			doc.add(section{Title: fmt.Sprintf("The plan for group %d", i+1), Items: doc.plan(g.Diagnosis.Plan), PageOnly: true})
 		}
 	}
-	t.notes(r.Notes)
-	_, err := io.WriteString(w, t.b.String())
-	return err
+	return doc
+}
+
+func group(g rebound.Group) item {
+	it := item{Text: fmt.Sprintf("%d %s: %s", g.Count, noun(g.Count, "refusal"), groupTitle(g))}
+	if d := g.Diagnosis; d != nil {
+		it.Lines = append(it.Lines, line{"why", d.Headline.Why, false}, line{"first", d.Headline.Do, false})
+	}
+	if g.Suppress > 0 {
+		it.Lines = append(it.Lines, line{"to suppress", fmt.Sprintf("%d %s", g.Suppress, noun(g.Suppress, "address")), false})
+	}
+	if len(g.Examples) > 0 {
+		it.Lines = append(it.Lines, line{"as in", strings.Join(g.Examples, ", "), false})
+	}
+	return it
 }
 
 // groupTitle names what the refusals of a group have in common.

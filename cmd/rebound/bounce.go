@@ -17,7 +17,7 @@ func (a *app) bounceCommand() *cli.Command {
 	return &cli.Command{
 		Name: "bounce", Usage: "read bounces and say why each recipient was refused; asks no network", ArgsUsage: "FILE…",
 		Description: "FILE is a message, several one behind the other, an mbox, a Maildir, or - for standard input. From the second message of a file on, its name is FILE#2 …\n\n   rebound bounce -json bounces.mbox\n   rebound bounce -reply '550 5.1.1 no such user'",
-		Flags:       append(outputFlags(), &cli.StringFlag{Name: "reply", Usage: "read `TEXT`, an SMTP reply, in place of files"}),
+		Flags:       append(outputFlags(), &cli.StringFlag{Name: "reply", Usage: "read `TEXT`, an SMTP reply, in place of files"}, tableFlags()[0]),
 		Action:      a.bounce,
 	}
 }
@@ -31,8 +31,12 @@ type bounceLine struct {
 
 func (a *app) bounce(_ context.Context, c *cli.Command) error {
 	w := a.writer(c)
+	wordings, err := rules(c)
+	if err != nil {
+		return err
+	}
 	if reply := c.String("reply"); reply != "" {
-		if err := a.report(w, c, "", bounce.ParseReply(reply)); err != nil {
+		if err := a.report(w, c, "", wordings.ParseReply(reply)); err != nil {
 			return err
 		}
 		return a.finish(c)
@@ -40,7 +44,7 @@ func (a *app) bounce(_ context.Context, c *cli.Command) error {
 	if c.NArg() == 0 {
 		return errors.New("bounce: no file given; - reads standard input")
 	}
-	err := a.messages(c.Args().Slice(), func(m message) error {
+	err = a.messages(c.Args().Slice(), func(m message) error {
 		if m.err != nil {
 			a.complain(fmt.Errorf("%s: %w", m.name, m.err))
 			if c.Bool("json") {
@@ -48,7 +52,7 @@ func (a *app) bounce(_ context.Context, c *cli.Command) error {
 			}
 			return nil
 		}
-		return a.report(w, c, m.name, bounce.ParseBytes(m.raw))
+		return a.report(w, c, m.name, wordings.ParseBytes(m.raw))
 	})
 	if err != nil {
 		return err

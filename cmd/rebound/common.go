@@ -13,8 +13,8 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/rebound-mail/rebound"
+	"github.com/rebound-mail/rebound/bounce"
 	"github.com/rebound-mail/rebound/dnsbl"
-	"github.com/rebound-mail/rebound/report"
 	"github.com/rebound-mail/rebound/resolve"
 )
 
@@ -28,6 +28,50 @@ func dnsFlags() []cli.Flag {
 		&cli.StringFlag{Name: "keys", Usage: "use the keys of paid block lists in `FILE`: a name (spamhaus-dqs, abusix, spamrats) and a key a line"},
 		&cli.DurationFlag{Name: "timeout", Usage: "give the checks at most `DURATION`", Value: 10 * time.Second},
 	}
+}
+
+// tableFlags add to the tables that the library carries.
+func tableFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "rules", Usage: "read wordings of your own from `FILE`, in the form of the library's bounce/rules; one of the same id replaces it"},
+		&cli.StringFlag{Name: "catalogue", Usage: "read block lists of your own from `FILE`, in the form of the library's dnsbl/lists.txt; one of the same id replaces it"},
+	}
+}
+
+// rules are the library's and those of -rules.
+func rules(c *cli.Command) (*bounce.Rules, error) {
+	all := bounce.DefaultRules()
+	file := c.String("rules")
+	if file == "" {
+		return all, nil
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, plainError(err)
+	}
+	defer f.Close()
+	if all, err = all.With(f); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return all, nil
+}
+
+// catalogue is the library's and that of -catalogue; nil is the library's alone.
+func catalogue(c *cli.Command) (*dnsbl.Catalogue, error) {
+	file := c.String("catalogue")
+	if file == "" {
+		return nil, nil
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, plainError(err)
+	}
+	defer f.Close()
+	own, err := dnsbl.Parse(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return own.With(dnsbl.Default()), nil
 }
 
 // outputFlags choose the form of the output.
@@ -56,16 +100,19 @@ func (a *app) diagnoser(c *cli.Command, resolver func(*cli.Command) (dnsSource, 
 	if err != nil {
 		return nil, dnsSource{}, err
 	}
+	wordings, err := rules(c)
+	if err != nil {
+		return nil, dnsSource{}, err
+	}
+	lists, err := catalogue(c)
+	if err != nil {
+		return nil, dnsSource{}, err
+	}
 	source, err := resolver(c)
 	if err != nil {
 		return nil, dnsSource{}, err
 	}
-	return &rebound.Diagnoser{Resolver: source, Keys: keys, ListMemory: new(dnsbl.Memory), Now: now, Timeout: c.Duration("timeout")}, source, nil
-}
-
-// textOptions are those of a text on the standard output.
-func (a *app) textOptions() report.Options {
-	return report.Options{Width: width(), Color: isTerminal(a.out) && os.Getenv("NO_COLOR") == ""}
+	return &rebound.Diagnoser{Resolver: source, Rules: wordings, Lists: lists, Keys: keys, Now: now, Timeout: c.Duration("timeout")}, source, nil
 }
 
 // resolver reads the DNS flags.

@@ -1,22 +1,20 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	_ "embed"
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
 	"os"
-	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v3"
 
 	"github.com/rebound-mail/rebound"
+	"github.com/rebound-mail/rebound/bounce"
 	"github.com/rebound-mail/rebound/finding"
 	"github.com/rebound-mail/rebound/report"
 	"github.com/rebound-mail/rebound/resolve"
@@ -39,7 +37,7 @@ func (a *app) diagnoseCommand() *cli.Command {
 	return &cli.Command{
 		Name: "diagnose", Usage: "say why a mail was refused and what to do, with DNS looked up", ArgsUsage: "[FILE…]",
 		Description: "FILE is a bounce message, an mbox, a Maildir, or - for standard input. Without any,\nthe demonstration is diagnosed, on DNS of its own.\n\n   rebound diagnose bounce.eml\n   rebound diagnose -reply '554 5.7.1 blocked using zen.spamhaus.org' -ip 198.51.100.7",
-		Flags: append(append(outputFlags(), dnsFlags()...),
+		Flags: append(slices.Concat(outputFlags(), reportFlags(), dnsFlags(), tableFlags()),
 			&cli.StringFlag{Name: "reply", Usage: "diagnose `TEXT`, an SMTP reply, in place of a file"},
 			&cli.StringFlag{Name: "ip", Usage: "the `ADDRESS` that the mail was sent from"},
 			&cli.StringFlag{Name: "helo", Usage: "the `NAME` given in HELO or EHLO"},
@@ -51,8 +49,6 @@ func (a *app) diagnoseCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "own-address", Usage: "an address or `PREFIX` that you send from; likewise"},
 			&cli.BoolFlag{Name: "bulk", Usage: "the mail goes to many, though no field of it says so"},
 			&cli.IntFlag{Name: "volume", Usage: "`MAILS` a day went to this receiver before it refused"},
-			&cli.BoolFlag{Name: "markdown", Usage: "write Markdown, for a ticket"},
-			&cli.StringFlag{Name: "html", Usage: "write a page to `FILE`, - for standard output, beside the text"},
 			&cli.StringFlag{Name: "bounced", Usage: "the `TIME` of the refusal, where the bounce does not say"},
 			&cli.StringFlag{Name: "now", Usage: "take `TIME` for the present"},
 		),
@@ -163,68 +159,8 @@ func (a *app) one(ctx context.Context, c *cli.Command, d *rebound.Diagnoser, nam
 		return nil
 	}
 	a.done++
-	a.found = a.found || diagnosis.Causes[0].Kind != rebound.NotABounce
-	w := a.writer(c)
-	if file := c.String("html"); file != "" {
-		if err := a.writePage(c, file, diagnosis); err != nil || file == "-" {
-			return err
-		}
-	}
-	if c.Bool("json") {
-		return writeJSON(w, diagnosisLine{name, diagnosis})
-	}
-	var b strings.Builder
-	if c.Bool("markdown") {
-		if err := report.Markdown(&b, diagnosis); err != nil {
-			return err
-		}
-		if a.done > 1 {
-			b.WriteByte('\n')
-		}
-		_, err := io.WriteString(w, b.String())
-		return err
-	}
-	if name != "" {
-		fmt.Fprintf(&b, "== %s\n", rebound.Plain(name))
-	}
-	if err := report.Text(&b, diagnosis, a.textOptions()); err != nil {
-		return err
-	}
-	if name != "" {
-		b.WriteByte('\n')
-	}
-	_, err = io.WriteString(w, b.String())
-	return err
-}
-
-// writePage writes the report as a page: the first to file, the second to file-2.
-func (a *app) writePage(c *cli.Command, file string, d *rebound.Diagnosis) error {
-	var b bytes.Buffer
-	if err := report.HTML(&b, d); err != nil {
-		return err
-	}
-	text := b.Bytes()
-	if c.Bool("redact") {
-		text = []byte(redact(b.String()))
-	}
-	if file == "-" {
-		_, err := a.out.Write(text)
-		return err
-	}
-	if a.done > 1 {
-		ext := filepath.Ext(file)
-		file = fmt.Sprintf("%s-%d%s", strings.TrimSuffix(file, ext), a.done, ext)
-	}
-	return plainError(os.WriteFile(file, text, 0o600))
-}
-
-// width is what the shell says of the terminal, at most 100 columns.
-func width() int {
-	n, err := strconv.Atoi(os.Getenv("COLUMNS"))
-	if err != nil || n < 40 || n > 100 {
-		return 100
-	}
-	return n
+	a.found = a.found || diagnosis.Response != bounce.Ignore
+	return a.show(c, name, report.Diagnosis(diagnosis), diagnosisLine{name, diagnosis})
 }
 
 // progress tells of checks on a terminal.

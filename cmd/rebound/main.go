@@ -46,6 +46,8 @@ type app struct {
 	in       io.Reader
 	out, err io.Writer
 
+	shown  int  // reports for people
+	pages  int  // reports as pages
 	done   int  // inputs about which something could be said
 	unread int  // inputs that triage could not read
 	found  bool // something was found

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
+	"slices"
 
 	"github.com/urfave/cli/v3"
 
@@ -22,7 +22,7 @@ func (a *app) recheckCommand() *cli.Command {
 		Description: "FILE holds what \"rebound diagnose -json\" wrote; - is standard input. With -exit-code the status is 1 unless mail may go.\n\n" +
 			"   rebound diagnose -json bounce.eml > case.json\n" +
 			"   rebound recheck case.json",
-		Flags: append(append(outputFlags(), dnsFlags()...),
+		Flags: append(slices.Concat(outputFlags(), reportFlags(), dnsFlags(), tableFlags()),
 			&cli.StringFlag{Name: "message", Usage: "the mail as it is now, from `FILE`, where it was changed"},
 			&cli.StringFlag{Name: "now", Usage: "take `TIME` for the present"}),
 		Action: a.recheck,
@@ -50,7 +50,6 @@ func (a *app) recheck(ctx context.Context, c *cli.Command) error {
 			return plainError(err)
 		}
 	}
-	w := a.writer(c)
 	for _, name := range c.Args().Slice() {
 		err := a.saved(name, func(old *rebound.Diagnosis) error {
 			if old.Asked != nil && message != nil {
@@ -62,18 +61,7 @@ func (a *app) recheck(ctx context.Context, c *cli.Command) error {
 			}
 			a.done++
 			a.found = a.found || r.Resume != rebound.Resume
-			if c.Bool("json") {
-				return writeJSON(w, recheckLine{name, r})
-			}
-			var b strings.Builder
-			if a.done > 1 {
-				b.WriteByte('\n')
-			}
-			if err := report.Recheck(&b, r, a.textOptions()); err != nil {
-				return err
-			}
-			_, err = io.WriteString(w, b.String())
-			return err
+			return a.show(c, "", report.Recheck(r), recheckLine{name, r})
 		})
 		if err != nil {
 			if ctx.Err() != nil {

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -30,7 +31,7 @@ func (a *app) serveCommand() *cli.Command {
 	return &cli.Command{
 		Name: "serve", Usage: "show a page on this machine where a bounce is pasted or dropped, and the report appears",
 		Description: "   rebound serve\n   rebound serve -addr 127.0.0.1:9000\n\nThe page keeps nothing. It is for this machine alone: -addr must be a loopback address, or -anywhere be given, and it has no login.",
-		Flags: append(dnsFlags(),
+		Flags: append(slices.Concat(dnsFlags(), tableFlags()),
 			&cli.StringFlag{Name: "addr", Usage: "listen at `ADDR`", Value: "127.0.0.1:8025"},
 			&cli.BoolFlag{Name: "anywhere", Usage: "listen at an address that other machines reach, too"},
 			&cli.StringFlag{Name: "now", Usage: "take `TIME` for the present"}),
@@ -62,7 +63,7 @@ func (a *app) serve(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	p := &pageServer{diagnoser: *d, anywhere: c.Bool("anywhere"), slots: make(chan struct{}, atOnce)}
+	p := &pageServer{diagnoser: d, anywhere: c.Bool("anywhere"), slots: make(chan struct{}, atOnce)}
 	server := &http.Server{
 		Handler: p.handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: readTimeout,
 		WriteTimeout: readTimeout + p.diagnoser.Timeout + extraTimeout, MaxHeaderBytes: 16 << 10,
@@ -88,7 +89,7 @@ func (a *app) serve(ctx context.Context, c *cli.Command) error {
 
 // A pageServer answers the page. It keeps nothing of what it was sent.
 type pageServer struct {
-	diagnoser rebound.Diagnoser
+	diagnoser *rebound.Diagnoser
 	anywhere  bool
 	slots     chan struct{}
 }
@@ -249,8 +250,10 @@ func (p *pageServer) begin(w http.ResponseWriter, raw []byte, ip string) (c rebo
 func (p *pageServer) end() { <-p.slots }
 
 func (p *pageServer) diagnose(ctx context.Context, c rebound.Case, progress func(rebound.Event)) (string, error) {
-	d := p.diagnoser
-	d.Progress = progress
+	d := &rebound.Diagnoser{
+		Resolver: p.diagnoser.Resolver, Lists: p.diagnoser.Lists, Rules: p.diagnoser.Rules, Keys: p.diagnoser.Keys, ListMemory: p.diagnoser.ListMemory,
+		Now: p.diagnoser.Now, Timeout: p.diagnoser.Timeout, Progress: progress,
+	}
 	diagnosis, err := d.Diagnose(ctx, c)
 	if err != nil {
 		return "", err

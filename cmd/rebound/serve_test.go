@@ -23,7 +23,7 @@ func demoPage(t testing.TB) *httptest.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &pageServer{diagnoser: rebound.Diagnoser{Resolver: zone, Now: func() time.Time { return demoNow }}, slots: make(chan struct{}, 1)}
+	p := &pageServer{diagnoser: &rebound.Diagnoser{Resolver: zone, Now: func() time.Time { return demoNow }}, slots: make(chan struct{}, 1)}
 	server := httptest.NewServer(p.handler())
 	t.Cleanup(server.Close)
 	return server

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v3"
@@ -27,7 +28,7 @@ func (a *app) triageCommand() *cli.Command {
 		Description: "FILE is an mbox, a Maildir, a folder of messages, what \"rebound bounce -json\" wrote, a log of Postfix, or - for standard input.\n\n" +
 			"   rebound triage bounces.mbox\n" +
 			"   rebound triage -suppress gone.txt /var/log/mail.log",
-		Flags: append(append(outputFlags(), dnsFlags()...),
+		Flags: append(slices.Concat(outputFlags(), reportFlags(), dnsFlags(), tableFlags()),
 			&cli.IntFlag{Name: "groups", Usage: "diagnose the `N` worst groups", Value: 50},
 			&cli.StringFlag{Name: "suppress", Usage: "write the addresses not to mail again to `FILE`, one a line"},
 			&cli.StringFlag{Name: "now", Usage: "take `TIME` for the present"}),
@@ -67,17 +68,7 @@ func (a *app) triage(ctx context.Context, c *cli.Command) error {
 			return plainError(err)
 		}
 	}
-	w := a.writer(c)
-	if c.Bool("json") {
-		err = writeJSON(w, out)
-	} else {
-		var b strings.Builder
-		if err := report.Triage(&b, out, a.textOptions()); err != nil {
-			return err
-		}
-		_, err = io.WriteString(w, b.String())
-	}
-	if err := errors.Join(err, source.close()); err != nil {
+	if err := errors.Join(a.show(c, "", report.Triage(out), out), source.close()); err != nil {
 		return err
 	}
 	return a.finish(c)

@@ -289,6 +289,9 @@ func (r *run) compareAuth(s statement, c *Cause) {
 	case fails > 0 && (all || fails == len(legs)):
 		c.State = Confirmed
 		c.Detail = text
+		if all && c.Kind == bounce.Unauthenticated {
+			c.Summary = failing(legs) + " did not pass, and the receiver wants them to"
+		}
 		r.nameSender(c)
 		c.steps = r.authSteps(legs)
 	default:
@@ -335,6 +338,17 @@ func (r *run) legsFor(s statement, kind CauseKind) (legs []leg, all bool) {
 		legs = wanted
 	}
 	return legs, all
+}
+
+// failing names the methods that do not pass.
+func failing(legs []leg) string {
+	var names []string
+	for _, l := range legs {
+		if l.state == Confirmed {
+			names = append(names, strings.ToUpper(l.method))
+		}
+	}
+	return strings.Join(names, " and ")
 }
 
 // levelRule is the rule of Microsoft's refusal of domains that send much mail and do not

@@ -50,7 +50,7 @@ func causeRows() []causeRow {
 		{bounce.DKIMFailed, OfSender, "the mail has no valid DKIM signature", (*run).compareAuth, "stream", "a test mail passes DKIM"},
 		{bounce.DMARCFailed, OfSender, "the mail fails the DMARC policy of its From domain", (*run).compareAuth, "stream", "a test mail passes DMARC"},
 		{bounce.ARCFailed, OfForwarder, "a forwarder broke the ARC chain", nil, "", ""},
-		{bounce.Unauthenticated, OfSender, "the mail passes neither SPF nor DKIM", (*run).compareAuth, "stream", "a test mail passes SPF or DKIM"},
+		{bounce.Unauthenticated, OfSender, "the mail passes neither SPF nor DKIM", (*run).compareAuth, "stream", "a test mail is authenticated"},
 		{bounce.PTR, OfSender, "the reverse DNS of {ip} is missing or does not lead back", (*run).comparePTR, "", ""},
 		{bounce.HELO, OfSender, "the HELO name of the sending server is refused", (*run).compareHELO, "", ""},
 		{bounce.SenderUnknown, OfSender, "the envelope sender or its domain does not exist", (*run).compareSender, "stream", "the sender's domain resolves and takes mail"},
@@ -138,6 +138,7 @@ func (r *run) addBeside(s statement) {
 		r.add(Cause{
 			Kind: bounce.RateLimited, Certainty: bounce.Likely, State: NotCheckable, Fault: r.out.Causes[0].Fault, Summary: "the receiver names the volume of mail from {ip}",
 			Evidence: replyEvidence(s.rec)[:1], rec: s.rec, count: s.count,
+			steps: []Step{}, // those of the first cause
 		})
 	case r.onTheWay(&s) && (s.reason == bounce.RelayDenied || strings.Contains(text, "login") || strings.Contains(text, "authenticat")):
 		r.add(Cause{

@@ -159,6 +159,9 @@ func (r *run) who() string {
 		final = ": final"
 	case bounce.Temporary:
 		final = ": for now"
+		if rec.Action == bounce.Failed && r.report.ReportingMTA != "" {
+			final = ": given up"
+		}
 	}
 	if text := host + verb + from(r) + to + final + "."; fits(text) {
 		return text

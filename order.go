@@ -99,6 +99,8 @@ func (r *run) takes(s Step) string {
 		}
 	}
 	switch {
+	case s.Schedule != nil:
+		return "" // its days are shown
 	case s.Record != nil:
 		text := byDNS
 		if ttl := r.ttlOf(*s.Record); ttl > 0 {
@@ -161,12 +163,27 @@ func (r *run) date() {
 			}
 		}
 	}
-	for _, c := range r.out.Causes {
+	for i := range r.out.Causes {
+		c := &r.out.Causes[i]
 		stamp(c.Evidence)
+		c.Evidence = once(c.Evidence)
 	}
 	for _, c := range r.out.Checks {
 		for _, f := range c.Findings {
 			stamp(f.Evidence)
 		}
 	}
+}
+
+// once leaves out evidence that says again what stands before it.
+func once(list []finding.Evidence) []finding.Evidence {
+	seen := map[finding.Evidence]bool{}
+	return slices.DeleteFunc(list, func(e finding.Evidence) bool {
+		e.Source = ""
+		if seen[e] {
+			return true
+		}
+		seen[e] = true
+		return false
+	})
 }

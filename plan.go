@@ -117,7 +117,7 @@ var stepRows = []stepRow{
 	{bounce.EAI, PhaseRepair, finding.Edit, you, "Use an address in ASCII, of the sender or of the recipient, or a relay with SMTPUTF8.", "", "The mail is accepted."},
 	{bounce.Protocol, PhaseRepair, finding.Edit, server, "Look at the SMTP dialogue up to this reply: a command before it was refused or malformed.", "", "The mail is accepted."},
 	{bounce.System, PhaseRetest, finding.Wait, you, "Try again every half hour, for up to five days.", "", "The mail is accepted."},
-	{bounce.System, PhaseAsk, finding.Ask, you, "If it stays so, tell the recipient's postmaster by another way, with the reply and its time.", "", ""},
+	{bounce.System, PhaseRetest, finding.Ask, you, "If it stays so, tell the recipient's postmaster by another way, with the reply and its time.", "", ""},
 	{bounce.Misconfigured, PhaseAsk, finding.Ask, you, "Tell the recipient's postmaster by another way, with this reply: {mistake}", "", "A test mail is accepted after the answer."},
 	{bounce.Misconfigured, PhaseRetest, finding.Wait, you, "Send one test after the answer. What is urgent goes to the recipient another way.", "", ""},
 	{bounce.Expired, PhaseRetest, finding.Ask, you, "See in the mail log what stood in the way for days; send again when that is known.", "", ""},
@@ -191,6 +191,9 @@ func (r *run) retestable(c Cause) bool {
 	if c.State == Cleared || c.State == Contradicted {
 		return false
 	}
+	if c.Kind == bounce.IPReputation && r.main().Permanence == bounce.Temporary {
+		return false
+	}
 	switch c.Kind.Category() {
 	case bounce.Listed, bounce.SenderAuth, bounce.SenderIdentity, bounce.Reputation, bounce.Relaying:
 		return c.Fault != OfReceiver && c.Fault != OfESP && c.Fault != OfListOperator
@@ -256,6 +259,9 @@ func (r *run) steps(c *Cause) []Step {
 func (r *run) step(row stepRow, c *Cause) Step {
 	s := Step{Phase: row.phase, Action: row.action, Who: r.fillFor(*c, row.who), Verify: r.fillFor(*c, row.verify), URL: row.url}
 	s.What = strings.ReplaceAll(r.fillFor(*c, row.what), "{mistake}", c.Detail)
+	if next := r.contact(); c.Kind == bounce.Moved && next != "" {
+		s.What = r.fillFor(*c, "Replace {addr} by "+next+", which the reply names, once its owner confirms it.")
+	}
 	if s.URL == "{page}" {
 		s.URL = r.page()
 		if contact := r.contact(); s.URL == "" && contact != "" {
@@ -532,7 +538,7 @@ func (r *run) holdOf(c Cause) *Hold {
 // minutes; a mailbox is not emptied within the hour.
 var waits = map[bounce.Reason]time.Duration{
 	bounce.Greylisted: 15 * time.Minute, bounce.RateLimited: time.Hour, bounce.MailboxFull: 24 * time.Hour,
-	bounce.System: 30 * time.Minute, bounce.Network: 30 * time.Minute, bounce.DNSFailure: 30 * time.Minute, bounce.TLS: 30 * time.Minute,
+	bounce.IPReputation: time.Hour, bounce.System: 30 * time.Minute, bounce.Network: 30 * time.Minute, bounce.DNSFailure: 30 * time.Minute, bounce.TLS: 30 * time.Minute,
 }
 
 func (r *run) retryAfter(c Cause) time.Duration {
@@ -543,8 +549,13 @@ func (r *run) retryAfter(c Cause) time.Duration {
 	if rec.RetryAfter > 0 {
 		return rec.RetryAfter
 	}
+	switch r.out.Response {
+	case bounce.Retry, bounce.SlowDown:
+	default:
+		return 0 // what stands in the way must be mended first
+	}
 	if rec.Permanence == bounce.Temporary || c.Kind == bounce.MailboxFull {
-		return waits[c.Kind]
+		return cmp.Or(hintOf(rec).Wait, waits[c.Kind])
 	}
 	return 0
 }

@@ -69,6 +69,7 @@ type Report struct {
 	From    Author        `json:"from"`
 	Sender  *MX           `json:"sender,omitempty"` // the mail exchangers of the envelope sender's domain
 	Bulk    []Requirement `json:"bulk"`             // what the large receivers ask of bulk senders
+	Record  *spf.Tree     `json:"record,omitempty"` // the whole SPF record, where it is a permerror
 
 	input  Input
 	header *header.Header
@@ -106,9 +107,14 @@ func Verify(ctx context.Context, r resolve.Resolver, in Input) *Report {
 		steps = append(steps, step{"mx", func() { report.Sender = LookupMX(ctx, r, domain) }})
 	}
 	report.all(steps)
+	steps = nil
 	if report.From.Domain != "" {
-		report.all([]step{{"dmarc", func() { report.DMARC = dmarc.Evaluate(ctx, r, report.identifiers()) }}})
+		steps = append(steps, step{"dmarc", func() { report.DMARC = dmarc.Evaluate(ctx, r, report.identifiers()) }})
 	}
+	if s := report.SPF; s != nil && s.Result == spf.PermError && s.Domain != "" {
+		steps = append(steps, step{"the SPF record", func() { report.Record = spf.Walk(ctx, r, s.Domain) }})
+	}
+	report.all(steps)
 	report.Bulk = report.requirements()
 	return report
 }

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rebound-mail/rebound/auth/internal/lint"
@@ -48,6 +49,16 @@ func (r *Report) spf() []finding.Finding {
 	}
 	if r.SPF.Identity == "helo" && f.Outcome == finding.Found {
 		f.Severity = min(f.Severity, finding.Notice)
+	}
+	if r.Record != nil {
+		// What is wrong with the record comes first; it says itself how to mend it.
+		broken := slices.DeleteFunc(r.Record.Findings(), func(f finding.Finding) bool {
+			return f.Outcome != finding.Found || f.Severity < finding.Critical || len(f.Fixes) == 0
+		})
+		if len(broken) > 0 {
+			f.Fixes = nil
+			return append(list, broken...)
+		}
 	}
 	why := r.Vouched()
 	if why == "" {

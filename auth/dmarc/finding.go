@@ -17,7 +17,7 @@ func (res *Result) Findings() []finding.Finding {
 	case None:
 		f.Outcome, f.Severity = finding.Found, finding.Warning
 		f.Consequence = "Gmail, Yahoo and Outlook.com want a record of everybody who sends in bulk."
-		f.Fixes = []finding.Fix{{Action: finding.Publish, What: "Publish a DMARC record: see what the check of the domain says.", Verify: fmt.Sprintf("A look-up of _dmarc.%s TXT gives it.", res.Org)}}
+		f.Fixes = []finding.Fix{firstRecord(res.Org)}
 	case PermError:
 		f.Outcome, f.Severity, f.Consequence = finding.Found, finding.Critical, "Receivers refuse mail whose From domain cannot exist."
 		f.Fixes = []finding.Fix{{Action: finding.Edit, What: "Write an address of your own domain into From.", Verify: "The next mail's From has a domain that resolves."}}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rebound-mail/rebound/auth"
@@ -20,7 +21,7 @@ import (
 // speak of them. The time is that of the refusal, where it is known: a signature that
 // has expired since had not then.
 func (r *run) authenticate(ctx context.Context) {
-	r.authenticated.Do(func() {
+	r.authenticated.once(func() {
 		in := auth.Input{IP: r.facts.IP.Value, HELO: r.facts.HELO.Value, MailFrom: r.facts.MailFrom.Value, From: domainOf(r.facts.From.Value), Receiver: r.facts.Refuser.Value, Own: r.vouchesFor(), Now: r.now}
 		if at := r.facts.Bounced.Value; !at.IsZero() {
 			in.Now = at
@@ -29,6 +30,27 @@ func (r *run) authenticate(ctx context.Context) {
 		r.findings.auth = auth.Verify(ctx, r.resolver, in)
 		r.findings.authFindings = r.findings.auth.Findings()
 	})
+}
+
+// A flight is made by the first who asks for it, and waited for by the others. It is a
+// sync.Once of which waiting is a channel's, as in every look-up here: so a test can tell
+// how many go one behind another.
+type flight struct {
+	mu   sync.Mutex
+	done chan struct{}
+}
+
+func (f *flight) once(fly func()) {
+	f.mu.Lock()
+	if done := f.done; done != nil {
+		f.mu.Unlock()
+		<-done
+		return
+	}
+	f.done = make(chan struct{})
+	f.mu.Unlock()
+	defer close(f.done)
+	fly()
 }
 
 // refusedMail is the caller's copy of the mail, or the header that the bounce returned:

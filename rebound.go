@@ -217,7 +217,7 @@ type run struct {
 	original      *bounce.Report // as it was read
 	facts         Facts
 	statements    []statement
-	authenticated sync.Once
+	authenticated flight
 	analyzed      sync.Once
 	foreign       []string // signs that somebody else sent the mail
 	doubted       []string // the same, by what the caller says of their own mail alone

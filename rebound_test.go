@@ -436,16 +436,3 @@ func FuzzDiagnose(f *testing.F) {
 		}
 	})
 }
-
-func BenchmarkDiagnose(b *testing.B) {
-	list := stories(b)
-	zones := make([]*resolvetest.Zone, len(list))
-	for i, s := range list {
-		zones[i] = resolvetest.New(b, s.zone)
-	}
-	for b.Loop() {
-		for i, s := range list {
-			s.diagnose(b, zones[i])
-		}
-	}
-}

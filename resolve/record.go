@@ -56,8 +56,11 @@ func (r *Recorder) Resolve(ctx context.Context, name string, t Type) Answer {
 		r.answers = map[cacheKey]Answer{}
 	}
 	key := cacheKey{a.Name, a.Type}
-	// What one caller gave up on, or a later failure, does not undo an answer.
-	if old, asked := r.answers[key]; !asked || !old.Status.Known() && a.Status != Canceled || a.Status.Known() {
+	// What one caller gave up on says nothing, and a later failure does not undo an answer.
+	if a.Status == Canceled {
+		return answer
+	}
+	if old, asked := r.answers[key]; !asked || !old.Status.Known() || a.Status.Known() {
 		r.answers[key] = a
 	}
 	return answer

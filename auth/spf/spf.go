@@ -135,6 +135,11 @@ func Check(ctx context.Context, r resolve.Resolver, q Query) *Result {
 		res.Domain, res.Result, res.Why = domain, None, problem
 		return res
 	}
+	early, cancel := context.WithCancel(ctx)
+	look := &ahead{resolver: r, ctx: early, ip: e.ip, flights: map[string]*flight{}, left: MaxLookups}
+	e.resolver = look
+	defer look.wait.Wait()
+	defer cancel()
 	res.Tree = e.checkHost(canonical, 0)
 	res.Result, res.Why = res.Tree.Result, res.Tree.Why
 	res.Lookups, res.Voids = e.lookups, e.voids

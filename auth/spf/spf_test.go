@@ -119,12 +119,12 @@ same.example. TXT "v=spf1 include:%{d} -all"
 		asked       int
 	}{
 		{"mx.example", "12 MX names", 2},
-		{"loop.example", "more than 10 terms", 11},
-		{"round.example", "more than 10 terms", 11},
+		{"loop.example", "more than 10 terms", 1}, // a name is asked once,
+		{"round.example", "more than 10 terms", 2},
 		{"deep0.example", "more than 10 terms", 11},
 		{"void.example", "More than 2 questions", 4},
 		{"many.example", "more than 10 terms", 11},
-		{"same.example", "more than 10 terms", 11},
+		{"same.example", "more than 10 terms", 1},
 	} {
 		zone.Forget()
 		res := ask(t, zone, "203.0.113.1", "a@"+tt.domain, "")

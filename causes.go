@@ -33,7 +33,7 @@ type causeRow struct {
 // compare.
 func causeRows() []causeRow {
 	return []causeRow{
-		{bounce.UnknownRecipient, OfRecipient, "{addr} does not exist", nil, "", ""},
+		{bounce.UnknownRecipient, OfRecipient, "{addr} does not exist", (*run).compareBurst, "", ""},
 		{bounce.RecipientSyntax, OfRecipient, "{addr} is malformed", nil, "", ""},
 		{bounce.UnknownDomain, OfRecipient, "the domain {domain} takes no mail", (*run).compareDomain, "", ""},
 		{bounce.MailboxDisabled, OfRecipient, "the mailbox of {addr} is switched off", nil, "", ""},
@@ -71,7 +71,7 @@ func causeRows() []causeRow {
 		{bounce.AuthRequired, OfSender, "the relay wants a login before it takes mail", nil, "", ""},
 		{bounce.AuthFailed, OfSender, "the login at the relay was refused", nil, "stream", "the login works"},
 		{bounce.AccountSuspended, OfSender, "the sending account is suspended", nil, "stream", "the account is open again"},
-		{bounce.Network, NotTold, "no connection to the next server, or it broke", nil, "", ""},
+		{bounce.Network, NotTold, "no connection to the next server, or it broke", (*run).compareNetwork, "", ""},
 		{bounce.DNSFailure, NotTold, "a DNS look-up on the way failed", (*run).compareDomain, "", ""},
 		{bounce.TLS, NotTold, "the encrypted connection could not be made", (*run).compareTLS, "", ""},
 		{bounce.Loop, OfReceiver, "the mail went round in a loop", (*run).compareLoop, "", ""},
@@ -119,6 +119,9 @@ func (r *run) rank() {
 		c := r.stated(s)
 		if root, ok := r.rootOf(c); ok {
 			c.Fault, c.response = root.Fault, root.response
+			if root.Kind == bounce.DKIMFailed || root.Fault == OfForwarder {
+				c.steps = []Step{} // those of the root mend it
+			}
 			r.add(root)
 		}
 		r.add(c)
@@ -133,6 +136,12 @@ func (r *run) rank() {
 // a login, and a receiver that mistrusts an address says that it sends too much.
 func (r *run) addBeside(s statement) {
 	text := strings.ToLower(s.rec.Reply.Text)
+	if r.gaveUp(s.rec) && s.reason != bounce.Expired {
+		r.add(Cause{
+			Kind: bounce.Expired, Certainty: bounce.Likely, State: NotCheckable, Fault: r.out.Causes[0].Fault, Summary: "the sending server tried for days and gave up", Detail: "What stood in the way is told before; the mail does not go again by itself.",
+			rec: s.rec, count: s.count, steps: []Step{},
+		})
+	}
 	switch {
 	case s.reason == bounce.IPReputation && s.rec.Permanence == bounce.Temporary && strings.Contains(text, "volume"):
 		r.add(Cause{
@@ -142,12 +151,18 @@ func (r *run) addBeside(s statement) {
 		})
 	case r.onTheWay(&s) && (s.reason == bounce.RelayDenied || strings.Contains(text, "login") || strings.Contains(text, "authenticat")):
 		r.add(Cause{
-			Kind: bounce.AuthRequired, Certainty: bounce.Likely, State: NotCheckable, Fault: OfSender, Summary: "{host} is a relay on the way, and wants a login",
+			Kind: bounce.AuthRequired, Certainty: bounce.Possible, State: NotCheckable, Fault: OfSender, Summary: "{host} is a relay on the way, and may want a login",
 			Detail: r.fillFor(Cause{rec: s.rec}, "{host} is no mail server of {domain} by DNS: the recipient's servers were never asked."), Evidence: replyEvidence(s.rec)[:1], rec: s.rec, count: s.count,
 		})
 	case r.onTheWay(&s):
 		r.note(r.fillFor(Cause{rec: s.rec}, "{host} is no mail server of {domain} by DNS: it is a relay on the way, and the recipient's servers were never asked."))
 	}
+}
+
+// gaveUp reports whether a mail was tried until its time ran out: the sender's own server
+// reports the failure of what was a passing fault.
+func (r *run) gaveUp(rec *bounce.Recipient) bool {
+	return rec.Expired || rec.Action == bounce.Failed && rec.Permanence == bounce.Temporary && r.report.ReportingMTA != ""
 }
 
 // onTheWay reports whether a server refused that the recipient's domain does not name, and
@@ -270,9 +285,6 @@ func (r *run) stated(s statement) Cause {
 	}
 	if c.Kind == bounce.Misconfigured && c.Detail == "" {
 		c.Detail = s.rec.Because.Says
-	}
-	if s.rec.Expired && c.Kind != bounce.Expired {
-		c.Detail = strings.TrimSpace(c.Detail + " It was tried until its time ran out; this is what stood in the way.")
 	}
 	return c
 }
@@ -674,6 +686,55 @@ func (r *run) compareRelay(s statement, c *Cause) {
 	}
 	c.State = Confirmed
 	c.Detail = f.Fact + " The sender's routing or its cached MX records are out of date, or this is a relay that wants a login."
+}
+
+// burst is how many recipients of one report must share a fault before it is taken for
+// somebody else's than theirs.
+const burst = 3
+
+// compareBurst: where every recipient of a report is unknown, and they are of one domain,
+// its server has lost its directory: good addresses do not vanish at once.
+func (r *run) compareBurst(s statement, c *Cause) {
+	domain := domainOf(s.rec.Address)
+	if s.count < burst || s.count != r.refused() {
+		return
+	}
+	for _, rec := range r.report.Recipients {
+		if domainOf(rec.Address) != domain {
+			return
+		}
+	}
+	c.Kind, c.Fault, c.Certainty, c.response = bounce.Misconfigured, OfReceiver, bounce.Possible, bounce.AskRecipient
+	c.Summary = fmt.Sprintf("all %d addresses at %s are unknown at once: its server may have lost its directory", s.count, domain)
+	c.Detail = "Known addresses do not vanish together; while a system is moved they often do. None is to be suppressed for that."
+	c.steps = []Step{
+		{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: fmt.Sprintf("Tell the administrator of %s by another way that its server refuses every address, with this reply and its time.", domain), Verify: "A test mail is accepted after the answer."},
+		{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: "Send one test to one of the addresses after the answer; only one that still fails then is unknown.", Verify: "The mail is accepted."},
+	}
+	r.kept = true
+}
+
+// compareNetwork: where no server of several unrelated domains can be reached, the way
+// out is closed, not theirs.
+func (r *run) compareNetwork(s statement, c *Cause) {
+	domains := map[string]bool{}
+	for _, rec := range r.report.Recipients {
+		if rec.Reason != bounce.Network {
+			return
+		}
+		domains[orgDomain(rec.Address)] = true
+	}
+	if len(domains) < burst {
+		return
+	}
+	c.Fault, c.Certainty, c.response = OfSender, bounce.Likely, bounce.FixSender
+	c.Summary = fmt.Sprintf("none of %d unrelated domains can be reached: the way out of the sending server is closed", len(domains))
+	c.Detail = "Hosting providers block outgoing connections to port 25 of new servers; a firewall does the same. No receiver refused anything."
+	c.steps = []Step{
+		{Phase: PhaseRepair, Action: finding.Ask, Who: r.server(), What: "Connect to port 25 of the mail server of a large provider from the sending server; a time-out there too shows that the way is closed."},
+		{Phase: PhaseRepair, Action: finding.Request, Who: r.server(), What: "Have the hosting provider open outgoing port 25, or open it in the firewall; or send through a relay with a login on port 587, and allow it in SPF.", Verify: "A connection to port 25 outside is answered with 220."},
+		{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: "Then send the mail again: what was given up does not go by itself.", Verify: "The mail is accepted."},
+	}
 }
 
 func (r *run) complaint() Cause {

@@ -15,7 +15,7 @@ import (
 func (r *run) conclude() *Diagnosis {
 	d := r.out
 	d.Schema = Schema
-	d.Recipients, d.Facts, d.RefusedIP = r.report.Recipients, r.facts, r.facts.IP.Value
+	d.Facts, d.RefusedIP = r.facts, r.facts.IP.Value
 	d.Content = r.findings.content
 	d.Listings, d.DomainListings, d.Reverse, d.Destinations = r.findings.ipLists, r.findings.domainLists, r.findings.reverse, r.findings.destinations
 	d.Authentication = r.findings.auth
@@ -26,6 +26,7 @@ func (r *run) conclude() *Diagnosis {
 	d.Hold = r.holdOf(top)
 	d.RetryAfter = Duration(r.retryAfter(top))
 	d.Suppress = r.suppress()
+	d.Recipients = r.report.Recipients
 	for _, o := range r.report.Omitted {
 		r.note("Not read: " + o + ".")
 	}
@@ -39,21 +40,23 @@ func (r *run) conclude() *Diagnosis {
 }
 
 // suppress lists the addresses not to mail again: those that package bounce
-// blames, but for a refusal that DNS contradicts now.
+// blames, but for a refusal that DNS contradicts now, for a mail of somebody else's, and
+// for addresses that all failed at once. What is not in the list is not marked either.
 func (r *run) suppress() []string {
 	list := []string{}
-	if r.foreign != nil {
-		return list
-	}
 	refuted := map[string]bool{}
 	for _, c := range r.out.Causes {
 		if c.Kind == bounce.UnknownDomain && (c.State == Contradicted || c.State == Cleared) && c.rec != nil {
 			refuted[domainOf(cmp.Or(c.rec.Address, r.facts.Recipient.Value))] = true
 		}
 	}
-	for _, rec := range r.report.Recipients {
+	for i := range r.report.Recipients {
+		rec := &r.report.Recipients[i]
 		address := cmp.Or(rec.Address, r.facts.Recipient.Value)
-		if rec.Suppress && strings.Contains(address, "@") && !(rec.Reason == bounce.UnknownDomain && refuted[domainOf(address)]) {
+		if r.foreign != nil || r.kept || rec.Reason == bounce.UnknownDomain && refuted[domainOf(address)] {
+			rec.Suppress = false
+		}
+		if rec.Suppress && strings.Contains(address, "@") {
 			list = append(list, address)
 		}
 	}
@@ -159,7 +162,7 @@ func (r *run) who() string {
 		final = ": final"
 	case bounce.Temporary:
 		final = ": for now"
-		if rec.Action == bounce.Failed && r.report.ReportingMTA != "" {
+		if r.gaveUp(rec) {
 			final = ": given up"
 		}
 	}

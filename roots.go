@@ -16,8 +16,10 @@ import (
 // roots are what may lie beneath a stated failure of authentication, the first that is
 // seen: one fault is told once, its root before what follows from it.
 var roots = []func(*run, Cause) (Cause, bool){
+	(*run).brokenByForwarding,
 	(*run).brokenRecord,
 	(*run).brokenOnTheWay,
+	(*run).brokenSignature,
 }
 
 // rootOf returns what lies beneath a cause that is seen now.
@@ -28,7 +30,47 @@ func (r *run) rootOf(c Cause) (Cause, bool) {
 	for _, root := range roots {
 		if found, ok := root(r, c); ok {
 			found.Certainty, found.State, found.rec, found.count = bounce.Likely, Confirmed, c.rec, c.count
+			for _, f := range r.findingsOf(method(found.Kind)+".", finding.Warning) {
+				found.Evidence = append(found.Evidence, f.Evidence...)
+			}
 			return found, true
+		}
+	}
+	return Cause{}, false
+}
+
+// method is how codes of findings begin that speak of a kind.
+func method(kind CauseKind) string {
+	if kind == bounce.SPFFailed {
+		return "spf"
+	}
+	return "dkim"
+}
+
+// brokenByForwarding: SPF fails for the server that forwarded the mail, and the mail has
+// no signature that outlives it.
+func (r *run) brokenByForwarding(stated Cause) (Cause, bool) {
+	name := r.forwarder()
+	if name == "" || r.spfLeg().state != Confirmed {
+		return Cause{}, false
+	}
+	c := Cause{Kind: bounce.SPFFailed, Fault: OfForwarder, Summary: fmt.Sprintf("SPF fails for %s, the server of a forwarder", r.facts.IP.Value), Source: "RFC 7208, appendix D", rec: stated.rec, count: stated.count}
+	r.forwarded(&c)
+	return c, true
+}
+
+// brokenSignature: the author's domain signed, and the signature does not verify.
+func (r *run) brokenSignature(stated Cause) (Cause, bool) {
+	if stated.Kind != bounce.DMARCFailed || r.dkimLeg().state != Confirmed {
+		return Cause{}, false
+	}
+	for i := range r.findings.auth.DKIM {
+		s := &r.findings.auth.DKIM[i]
+		if s.Domain != "" && orgDomain(s.Domain) == orgDomain(r.facts.From.Value) {
+			return Cause{
+				Kind: bounce.DKIMFailed, Fault: OfSender, Summary: "the DKIM signature of " + s.Domain + " does not verify", Detail: s.Why, Source: "RFC 6376, section 6",
+				steps: r.authSteps([]leg{{method: "dkim"}}),
+			}, true
 		}
 	}
 	return Cause{}, false
@@ -41,9 +83,6 @@ func (r *run) brokenRecord(Cause) (Cause, bool) {
 		return Cause{}, false
 	}
 	c := Cause{Kind: bounce.SPFFailed, Fault: OfSender, Summary: "the SPF record of " + a.SPF.Domain + " is broken", Detail: a.SPF.Why, Source: "RFC 7208, section 4.6"}
-	for _, f := range r.findingsOf("spf.", finding.Warning) {
-		c.Evidence = append(c.Evidence, f.Evidence...)
-	}
 	c.steps = r.authSteps([]leg{{method: "spf"}})
 	return c, true
 }
@@ -62,9 +101,6 @@ func (r *run) brokenOnTheWay(Cause) (Cause, bool) {
 		}
 		c := Cause{Kind: bounce.DKIMFailed, Fault: OfForwarder, Summary: "the body was changed after " + s.Domain + " had signed it", Detail: s.Why, Source: "RFC 6376, section 3.7"}
 		c.Detail += " A mailing list that adds a footer, or a gateway, does so; the domain of the author cannot prevent it."
-		for _, f := range r.findingsOf("dkim.", finding.Warning) {
-			c.Evidence = append(c.Evidence, f.Evidence...)
-		}
 		c.response = bounce.FixSender
 		c.steps = []Step{
 			{Phase: PhaseRepair, Action: finding.Edit, Who: r.fill("whoever runs the list or gateway of {esp}"), What: r.fill("Put the list's own address into From for authors whose domain asks for refusal (Mailman 3: DMARC mitigation action Munge From), or add neither a footer nor a prefix to the subject."), Verify: r.fill("A test mail through it shows dmarc=pass.")},
@@ -122,10 +158,12 @@ func (r *run) forwarded(c *Cause) {
 	c.Fault, c.response = OfForwarder, bounce.AskRecipient
 	c.Detail = strings.TrimSpace(fmt.Sprintf("%s %s is %s, which took the mail from you and sent it on: nothing of yours was refused.", c.Detail, r.facts.IP.Value, name))
 	c.steps = []Step{
-		{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: r.fillFor(*c, fmt.Sprintf("Tell the postmaster of %s, with this reply: its server {ip} forwards mail for {addr} and was refused. It alone can act on the address.", orgDomain(name))), URL: r.page()},
+		{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: r.fillFor(*c, fmt.Sprintf("Tell the postmaster of %s, with this reply: its server {ip} forwards mail for {addr} and was refused. It alone can act on the address.", orgDomain(name)))},
 		{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: r.fillFor(*c, "Ask the recipient another way for an address to which nothing is forwarded.")},
 	}
-	if c.Kind == bounce.SPFFailed {
+	if ofServer(c.Kind) {
+		c.steps[0].URL = r.page()
+	} else {
 		c.steps = append(c.steps, Step{Phase: PhaseCleanUp, Action: finding.Edit, Who: you, What: r.fill("Leave the SPF record as it is, and sign your mail with DKIM as {from}: a signature outlives forwarding, SPF does not."), Verify: "A test mail shows dkim=pass."})
 	}
 }

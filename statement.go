@@ -52,7 +52,7 @@ func (r *run) state() {
 		}
 		s.dropWholes()
 		group := &other
-		if !rec.Reason.OfAddress() && rec.Reason != bounce.MailboxFull {
+		if stopsMore(rec.Reason) {
 			group = &sender
 		}
 		if at := indexStatement(*group, s); at >= 0 {
@@ -62,6 +62,15 @@ func (r *run) state() {
 		}
 	}
 	r.statements = append(sender, other...)
+}
+
+// stopsMore reports whether a fault of the sender stops other mail as well.
+func stopsMore(reason bounce.Reason) bool {
+	switch reason.Category() {
+	case bounce.SenderAuth, bounce.SenderIdentity, bounce.Listed, bounce.Reputation, bounce.Throttled, bounce.ContentRejected, bounce.RefusedByPolicy, bounce.Relaying, bounce.Unclassified:
+		return true
+	}
+	return false
 }
 
 // correct turns a refusal that names the sender's own address as unknown, and not

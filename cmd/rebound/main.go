@@ -59,13 +59,13 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	root := &cli.Command{
 		Name: "rebound", Usage: "say why a mail was refused, and how to get the next one delivered",
 		Version: version(), EnableShellCompletion: true, Reader: in, Writer: out, ErrWriter: errOut,
-		Commands:       []*cli.Command{a.diagnoseCommand(), a.bounceCommand(), a.dnsblCommand(), a.authCommand(), a.contentCommand(), a.warmupCommand(), a.recheckCommand(), a.triageCommand(), a.serveCommand()},
+		Commands:       []*cli.Command{a.diagnoseCommand(), a.bounceCommand(), a.dnsblCommand(), a.authCommand(), a.contentCommand(), a.warmupCommand(), a.recheckCommand(), a.triageCommand(), a.serveCommand(), a.schemaCommand(), a.manCommand()},
 		ExitErrHandler: func(context.Context, *cli.Command, error) {},
 	}
 	plainUsageErrors(root)
 	root.Action = func(_ context.Context, c *cli.Command) error {
 		if c.NArg() > 0 {
-			return fmt.Errorf("there is no command %q; the commands are diagnose, bounce, dnsbl, auth, content, warmup, recheck, triage and serve", c.Args().First())
+			return fmt.Errorf("there is no command %q; the commands are diagnose, bounce, dnsbl, auth, content, warmup, recheck, triage, serve, schema and man", c.Args().First())
 		}
 		return cli.ShowRootCommandHelp(c)
 	}

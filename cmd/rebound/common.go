@@ -9,6 +9,7 @@ import (
 	"os"
 	"regexp"
 	"time"
+	"unicode"
 
 	"github.com/urfave/cli/v3"
 
@@ -208,7 +209,7 @@ func redact(s string) string {
 func (r redactor) Write(b []byte) (int, error) {
 	masked := []byte(redact(string(b)))
 	if json.Valid(b) {
-		masked = redactJSON(b)
+		masked = escapeHidden(redactJSON(b))
 	}
 	if _, err := r.w.Write(masked); err != nil {
 		return 0, err
@@ -248,8 +249,22 @@ func writeJSON(w io.Writer, v any) error {
 	if err := e.Encode(v); err != nil {
 		return err
 	}
-	_, err := w.Write(buf.Bytes())
+	_, err := w.Write(escapeHidden(buf.Bytes()))
 	return err
+}
+
+// escapeHidden writes what a terminal would act on, and what reorders writing, as escapes
+// of JSON: the value stays, and nothing happens where it is printed.
+func escapeHidden(b []byte) []byte {
+	var out bytes.Buffer
+	for _, c := range string(b) {
+		if c >= 0x7f && rebound.Plain(string(c)) == "" && !unicode.IsSpace(c) || c == 0x85 {
+			fmt.Fprintf(&out, `\u%04x`, c)
+			continue
+		}
+		out.WriteRune(c)
+	}
+	return out.Bytes()
 }
 
 // isTerminal reports whether a stream is a terminal.

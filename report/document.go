@@ -17,6 +17,7 @@ import (
 // A Document is a report before it has a form: the same parts, in the same order, become
 // text, Markdown or a page.
 type Document struct {
+	title    string // "" is the first line at the top
 	top      []line
 	sections []section
 	styles   []string // of the charts, for the policy of the page
@@ -43,6 +44,14 @@ type item struct {
 	Todo                         bool
 	Evidence, Lines              []line
 	Chart                        template.HTML
+}
+
+// heading is the title of the report where it has one.
+func (doc *Document) heading() string {
+	if doc.title == "" && len(doc.top) > 0 {
+		return rebound.Plain(doc.top[0].Text)
+	}
+	return rebound.Plain(doc.title)
 }
 
 // Diagnosis is the report of a diagnosis: the headline, the causes with their evidence,

@@ -38,9 +38,9 @@ type view struct {
 // else; all that comes from mail or DNS is escaped, with control characters taken out, and
 // no address in it is a link.
 func (doc *Document) HTML(w io.Writer) error {
-	v := view{CSS: template.CSS(pageCSS), Sections: doc.sections, Policy: policy(append([]string{pageCSS}, doc.styles...))}
+	v := view{Title: doc.heading(), CSS: template.CSS(pageCSS), Sections: doc.sections, Policy: policy(append([]string{pageCSS}, doc.styles...))}
 	if len(doc.top) > 0 {
-		v.Title, v.Top = rebound.Plain(doc.top[0].Text), doc.top[1:]
+		v.Top = doc.top[1:]
 	}
 	return page().Execute(w, v)
 }

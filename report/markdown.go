@@ -14,7 +14,7 @@ func (doc *Document) Markdown(w io.Writer) error {
 	var b strings.Builder
 	for i, l := range doc.top {
 		if i == 0 {
-			fmt.Fprintf(&b, "# %s\n\n", escape(l.Text))
+			fmt.Fprintf(&b, "# %s\n\n", escape(doc.heading()))
 			continue
 		}
 		fmt.Fprintf(&b, "- **%s:** %s\n", l.Label, escape(l.Text))

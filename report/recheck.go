@@ -20,6 +20,7 @@ var answers = map[rebound.Resumption]string{
 // each step of its plan is, what has changed, and what is true now.
 func Recheck(r *rebound.Rechecked) *Document {
 	doc := &Document{top: []line{{Label: "Send again", Text: answers[r.Resume] + ". " + r.Why}, {Label: "Refused", Text: r.Now.Headline.Who}, {Label: "Now", Text: r.Now.Headline.Why}}}
+	doc.title = "Send again: " + doc.top[0].Text
 	var steps []item
 	for _, s := range r.Steps {
 		steps = append(steps, item{Tag: words[s.Progress], Who: s.Step.Who, Text: s.Step.What, Detail: s.Why, Lines: stepLines(s.Step)})

@@ -25,6 +25,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v3"
+
+	"github.com/rebound-mail/rebound/bounce"
 )
 
 // The exit statuses.
@@ -45,6 +47,7 @@ func main() {
 type app struct {
 	in       io.Reader
 	out, err io.Writer
+	rules    *bounce.Rules // that lines of a log are read by
 
 	shown  int  // reports for people
 	pages  int  // reports as pages

@@ -541,7 +541,7 @@ func TestTriage(t *testing.T) {
 	}
 	zone, gone := write("zone.txt", demoZone), filepath.Join(dir, "gone.txt")
 	folder := filepath.Dir(write("mail/a.eml", string(demoBounce)))
-	write("mail/b.eml", string(demoBounce))
+	write("mail/more/b.eml", string(demoBounce))
 	write("mail/c.eml", "no mail")
 	log := write("mail.log", `Nov 24 10:00:00 mx postfix/smtp[71]: 4F2A1: to=<u1@recipient.example>, relay=mx1.recipient.example[192.0.2.25]:25, delay=1, delays=0/0/1/0, dsn=5.1.1, status=bounced (host mx1.recipient.example[192.0.2.25] said: 550 5.1.1 <u1@recipient.example>: Recipient address rejected: User unknown (in reply to RCPT TO command))
 Nov 24 10:00:01 mx postfix/smtp[71]: 4F2A2: to=<u2@recipient.example>, relay=mx1.recipient.example[192.0.2.25]:25, delay=1, delays=0/0/1/0, dsn=2.0.0, status=sent (250 ok)
@@ -578,6 +578,14 @@ Nov 24 10:00:02 mx postfix/smtp[72]: 4F2A3: to=<u3@recipient.example>, relay=non
 	}
 	if _, text, _ := triage("-json", "-redact", reports); !strings.Contains(text, `"count":2`) || strings.Contains(text, "anna@") {
 		t.Errorf("JSON:\n%.800s", text)
+	}
+	if status, _, why := triage(write("labels.jsonl", `{"file":"a.eml","reason":"x"}`)); status != exitNothing || !strings.Contains(why, "labels.jsonl: is JSON, and not what rebound bounce -json writes") {
+		t.Errorf("other JSON: %d, %s", status, why)
+	}
+	rules := write("rules.txt", "id: own-house\nmatch: house rule\nscope: any\nreason: attachment\nmeaning: No attachments.\nsource: a telephone call\nexample: 550 5.7.1 the house rule\n")
+	house := write("house.log", "Nov 24 10:00:00 mx postfix/smtp[71]: 4F2A1: to=<u1@recipient.example>, relay=mx1.recipient.example[192.0.2.25]:25, delay=1, delays=0/0/1/0, dsn=5.7.1, status=bounced (host mx1.recipient.example[192.0.2.25] said: 550 5.7.1 the house rule (in reply to RCPT TO command))\n")
+	if _, text, _ := triage("-rules", rules, house); !strings.Contains(text, "1 refusal: attachment") {
+		t.Errorf("a rule of one's own:\n%s", text)
 	}
 	if status, _, why := triage(); status != exitNothing || !strings.Contains(why, "no file given") {
 		t.Errorf("no file: %d, %s", status, why)

@@ -25,7 +25,7 @@ import (
 func (a *app) triageCommand() *cli.Command {
 	return &cli.Command{
 		Name: "triage", Usage: "put many bounces with one root together, and diagnose each root once", ArgsUsage: "FILE…",
-		Description: "FILE is an mbox, a Maildir, a folder of messages, what \"rebound bounce -json\" wrote, a log of Postfix, or - for standard input.\n\n" +
+		Description: "FILE is an mbox, a Maildir, a folder of messages and of folders, what \"rebound bounce -json\" wrote, a log of Postfix, or - for standard input.\n\n" +
 			"   rebound triage bounces.mbox\n" +
 			"   rebound triage -suppress gone.txt /var/log/mail.log",
 		Flags: append(slices.Concat(outputFlags(), reportFlags(), dnsFlags(), tableFlags()),
@@ -48,6 +48,7 @@ func (a *app) triage(ctx context.Context, c *cli.Command) error {
 	if o.Diagnose <= 0 {
 		o.Diagnose = -1
 	}
+	a.rules = d.Rules
 	var failed error
 	out := d.Triage(ctx, func(yield func(rebound.Item) bool) {
 		failed = a.items(c.Args().Slice(), yield)
@@ -120,7 +121,7 @@ func (a *app) itemsOf(name string, yield func(rebound.Item) bool) error {
 			return nil
 		}
 		for _, e := range entries {
-			if e.Type().IsRegular() && !strings.HasPrefix(e.Name(), ".") {
+			if (e.Type().IsRegular() || e.IsDir()) && !strings.HasPrefix(e.Name(), ".") {
 				if err := a.itemsOf(filepath.Join(name, e.Name()), yield); err != nil {
 					return err
 				}
@@ -190,7 +191,11 @@ func (a *app) reportItems(name string, r io.Reader, yield func(rebound.Item) boo
 			a.cannotRead(name, err)
 			return nil
 		}
-		if line.Report != nil && !yield(rebound.Item{Name: or(line.File, name), Case: rebound.Case{Report: line.Report}}) {
+		if line.Report == nil || line.Kind == "" {
+			a.cannotRead(name, errors.New("is JSON, and not what rebound bounce -json writes"))
+			return nil
+		}
+		if !yield(rebound.Item{Name: or(line.File, name), Case: rebound.Case{Report: line.Report}}) {
 			return errStop
 		}
 	}
@@ -220,7 +225,7 @@ func (a *app) logItems(name string, r io.Reader, yield func(rebound.Item) bool) 
 			continue
 		}
 		reply := postfixEnd.ReplaceAllString(postfixSaid.ReplaceAllString(m[4], ""), "")
-		rep := bounce.ParseReply(reply)
+		rep := a.rules.ParseReply(reply)
 		for i := range rep.Recipients {
 			rec := &rep.Recipients[i]
 			rec.Address = m[1]

@@ -57,6 +57,7 @@ type results struct {
 func (r *run) check(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
+	r.way = r.wayMatters() // before the checks that change what it looks at
 	r.out.Checks = make([]Check, len(checks))
 	var wg sync.WaitGroup
 	for i, c := range checks {
@@ -133,7 +134,7 @@ func aboutDestination(r *run) string {
 			return ""
 		}
 	}
-	if r.wayMatters() {
+	if r.way {
 		return ""
 	}
 	return "the refusal has nothing to do with where the mail was sent"
@@ -185,14 +186,13 @@ const maxDestinations = 10
 // their mail goes, one for each domain.
 func (r *run) destinationsToAsk() []bounce.Recipient {
 	var list []bounce.Recipient
-	way := r.wayMatters()
 	for _, s := range r.statements {
 		rec := *s.rec
 		if rec.Address == "" {
 			rec.Address, rec.RemoteMTA = r.facts.Recipient.Value, r.facts.Refuser.Value
 		}
 		known := slices.ContainsFunc(list, func(other bounce.Recipient) bool { return domainOf(other.Address) == domainOf(rec.Address) })
-		if (s.aboutDestination() || way) && strings.Contains(rec.Address, "@") && !known && len(list) < maxDestinations {
+		if (s.aboutDestination() || r.way) && strings.Contains(rec.Address, "@") && !known && len(list) < maxDestinations {
 			list = append(list, rec)
 		}
 	}

@@ -220,6 +220,7 @@ type run struct {
 	authenticated flight
 	analyzed      sync.Once
 	foreign       []string // signs that somebody else sent the mail
+	way           bool     // it matters which way the mail went
 	kept          bool     // no address is to be suppressed, for they all failed at once
 	doubted       []string // the same, by what the caller says of their own mail alone
 	findings      results

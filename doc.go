@@ -37,6 +37,16 @@
 // domain. Diagnosis.Checks says how each ended, and why one was not made. Package
 // bounce, which reads what came back, works without any of this.
 //
+// # Shared, and watched
+//
+// Keep one [Diagnoser]: it remembers what the machine's resolver answered and which block
+// lists are ill, and keeps to their operators' limits. Its fields take the caller's own
+// wordings (Rules) and lists (Lists) beside those of the library. Progress is told when a
+// check begins and ends, Observe with each DNS answer; a [Diagnosis] and an [Event] are
+// values that log/slog takes, without any person's address. There is no global state.
+//
+// # Later, and many at once
+//
 // [Diagnoser.Triage] puts many bounces with one root together, and diagnoses each root
 // once. [Diagnoser.Recheck] asks again later, of a diagnosis that was kept as JSON: which steps
 // are done, and whether mail that was held may go.
@@ -61,6 +71,6 @@
 // A bounce is read up to 32 MiB; what lies beyond is named in Diagnosis.Notes. The
 // checks end after Diagnoser.Timeout. Input and DNS answers are taken as hostile:
 // time and memory are linear in their size, and nothing in them makes the package
-// panic. JSON carries a schema version ([Schema]); the wording of texts is not
-// stable.
+// panic. JSON carries a schema version ([Schema]), and package report holds its JSON
+// Schema; the wording of texts is not stable.
 package rebound

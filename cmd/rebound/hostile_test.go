@@ -142,6 +142,15 @@ func pages(t *testing.T) map[string]string {
 	}
 }
 
+func TestServeRedacts(t *testing.T) {
+	p := &pageServer{diagnoser: &rebound.Diagnoser{Resolver: resolve.Offline{}}, redact: true, slots: make(chan struct{}, 1)}
+	w := httptest.NewRecorder()
+	p.handler().ServeHTTP(w, httptest.NewRequest(http.MethodPost, "http://localhost/diagnose", strings.NewReader("550 5.1.1 <anna@recipient.example>: User unknown")))
+	if text := w.Body.String(); w.Code != http.StatusOK || strings.Contains(text, "anna") || !strings.Contains(text, "***@recipient.example") {
+		t.Errorf("%d\n%s", w.Code, text)
+	}
+}
+
 // inert looks that a page holds no element or attribute that acts.
 func inert(t *testing.T, name, page string) {
 	t.Helper()

@@ -34,6 +34,7 @@ func (a *app) serveCommand() *cli.Command {
 		Flags: append(slices.Concat(dnsFlags(), tableFlags()),
 			&cli.StringFlag{Name: "addr", Usage: "listen at `ADDR`", Value: "127.0.0.1:8025"},
 			&cli.BoolFlag{Name: "anywhere", Usage: "listen at an address that other machines reach, too"},
+			&cli.BoolFlag{Name: "redact", Usage: "mask the local part of mail addresses in the report"},
 			&cli.StringFlag{Name: "now", Usage: "take `TIME` for the present"}),
 		Action: a.serve,
 	}
@@ -63,7 +64,7 @@ func (a *app) serve(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	p := &pageServer{diagnoser: d, anywhere: c.Bool("anywhere"), slots: make(chan struct{}, atOnce)}
+	p := &pageServer{diagnoser: d, anywhere: c.Bool("anywhere"), redact: c.Bool("redact"), slots: make(chan struct{}, atOnce)}
 	server := &http.Server{
 		Handler: p.handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: readTimeout,
 		WriteTimeout: readTimeout + p.diagnoser.Timeout + extraTimeout, MaxHeaderBytes: 16 << 10,
@@ -91,6 +92,7 @@ func (a *app) serve(ctx context.Context, c *cli.Command) error {
 type pageServer struct {
 	diagnoser *rebound.Diagnoser
 	anywhere  bool
+	redact    bool
 	slots     chan struct{}
 }
 
@@ -260,5 +262,8 @@ func (p *pageServer) diagnose(ctx context.Context, c rebound.Case, progress func
 	}
 	var b strings.Builder
 	err = report.HTML(&b, diagnosis)
+	if p.redact {
+		return redact(b.String()), err
+	}
 	return b.String(), err
 }

@@ -94,9 +94,6 @@ func (r *run) vouchesFor() bool {
 
 // aboutAuthentication: a refusal for a list entry has nothing to do with it.
 func aboutAuthentication(r *run) string {
-	if r.foreign == nil && r.doubted != nil {
-		return ""
-	}
 	if why := aboutSender(r); why != "" {
 		return why
 	}
@@ -195,14 +192,14 @@ func (l leg) least() finding.Severity {
 func (r *run) spfLeg() leg {
 	l := leg{method: "spf", state: NotAsked}
 	a := r.findings.auth
-	if a == nil || a.SPF == nil || !a.SPF.IP.IsValid() || a.SPF.Domain == "" {
+	if a == nil || a.SPF == nil || a.SPF.Tree == nil || !a.SPF.IP.IsValid() || a.SPF.Domain == "" {
 		l.says = "SPF could not be checked: the address or the envelope sender is not known."
 		return l
 	}
 	l.says = fmt.Sprintf("SPF of %s for %s gives %s now. %s", a.SPF.Domain, a.SPF.IP, a.SPF.Result, a.SPF.Why)
 	switch a.SPF.Result {
 	case spf.Pass:
-		l.state, l.ttl = Contradicted, a.SPF.Tree.Answer.TTL
+		l.state, l.ttl = Contradicted, longest(a.SPF.Tree)
 	case spf.TempError:
 	default:
 		l.state = Confirmed
@@ -213,6 +210,21 @@ func (r *run) spfLeg() leg {
 	return l
 }
 
+// longest is the longest life of the answers that an evaluation rests on.
+func longest(n *spf.Node) time.Duration {
+	if n == nil {
+		return 0
+	}
+	ttl := n.Answer.TTL
+	for i := range n.Steps {
+		for _, a := range n.Steps[i].Answers {
+			ttl = max(ttl, a.TTL)
+		}
+		ttl = max(ttl, longest(n.Steps[i].Child))
+	}
+	return ttl
+}
+
 // dkimLeg compares what the signatures give now.
 func (r *run) dkimLeg() leg {
 	l := leg{method: "dkim", state: NotAsked, says: "DKIM could not be checked: the header of the mail is not known."}
@@ -220,8 +232,12 @@ func (r *run) dkimLeg() leg {
 	if a == nil || a.DKIM == nil {
 		return l
 	}
+	open := false // a signature that may pass yet
 	for i := range a.DKIM {
 		s := &a.DKIM[i]
+		if open && s.Result != dkim.Pass {
+			continue // what is open is told
+		}
 		l.says = s.Why
 		if s.Domain != "" {
 			l.says = fmt.Sprintf("DKIM of %s: %s", s.Domain, s.Why)
@@ -232,12 +248,14 @@ func (r *run) dkimLeg() leg {
 			return l
 		case dkim.Untold:
 			l.says += " Whether the body was changed could not be told."
-			return l
+			open = true
 		case dkim.TempError:
-			return l
+			open = true
 		}
 	}
-	l.state = Confirmed
+	if !open {
+		l.state = Confirmed
+	}
 	return l
 }
 
@@ -255,8 +273,11 @@ func (r *run) dmarcLeg() leg {
 		for i := range a.DMARC.Steps {
 			l.ttl = max(l.ttl, a.DMARC.Steps[i].Answer.TTL)
 		}
-		if a.SPF != nil && a.SPF.Tree != nil {
-			l.ttl = max(l.ttl, a.SPF.Tree.Answer.TTL)
+		if a.SPF != nil {
+			l.ttl = max(l.ttl, longest(a.SPF.Tree))
+		}
+		for i := range a.DKIM {
+			l.ttl = max(l.ttl, a.DKIM[i].KeyAnswer.TTL)
 		}
 	case dmarc.Fail, dmarc.PermError:
 		// It fails for certain only when neither of the two could still pass.
@@ -291,7 +312,9 @@ func (r *run) compareAuth(s statement, c *Cause) {
 		words = append(words, l.says)
 		switch l.state {
 		case Contradicted:
-			passes, best = passes+1, l
+			if passes++; l.ttl >= best.ttl {
+				best = l
+			}
 		case Confirmed:
 			fails++
 		}
@@ -302,17 +325,16 @@ func (r *run) compareAuth(s statement, c *Cause) {
 	text := strings.Join(words, " ")
 	switch {
 	case passes > 0 && (!all || passes == len(legs)):
-		until := r.now.Add(best.ttl).UTC().Format("15:04 MST")
-		old := fmt.Sprintf(" It was published since, and old answers live until %s at the latest.", until)
-		r.gone(c, best.ttl, text+" It was repaired since.", text+old)
+		until := r.until(best.ttl)
+		r.gone(c, best.ttl, text+" It changed since, or the receiver saw another answer.", text+" It changed since, or the receiver saw another answer; old ones live until "+until+" at the latest.")
 		if c.State == Contradicted {
-			c.steps = []Step{{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: fmt.Sprintf("Change nothing; wait until %s and send one test.", until), Verify: "The receiver accepts it."}}
+			c.steps = []Step{{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.fillFor(*c, "Send one test to {addr} after "+until+"; the records are as they should be now, and old answers may live until then. If it is refused again, diagnose it with the mail itself at hand."), Verify: "The receiver accepts it."}}
 		}
 	case fails > 0 && (all || fails == len(legs)):
 		c.State = Confirmed
 		c.Detail = text
 		if all && c.Kind == bounce.Unauthenticated {
-			c.Summary = failing(legs) + " did not pass, and the receiver wants them to"
+			c.Summary = failing(legs) + " did not pass, which the receiver demands"
 		}
 		r.nameSender(c)
 		c.steps = r.authSteps(legs)
@@ -362,6 +384,15 @@ func (r *run) legsFor(s statement, kind CauseKind) (legs []leg, all bool) {
 	return legs, all
 }
 
+// until is when an answer that was given before now has run out.
+func (r *run) until(ttl time.Duration) string {
+	at := r.now.Add(ttl).UTC()
+	if ttl < 12*time.Hour {
+		return at.Format("15:04 MST")
+	}
+	return at.Format("2 January 15:04 MST")
+}
+
 // failing names the methods that do not pass.
 func failing(legs []leg) string {
 	var names []string
@@ -390,7 +421,7 @@ func (r *run) nameSender(c *Cause) {
 	case spf.PermError:
 		c.Summary = "the SPF record of " + a.SPF.Domain + " is broken"
 	default:
-		c.Summary = fmt.Sprintf("SPF failed for %s, which the record of %s lacks", a.SPF.IP, a.SPF.Domain)
+		c.Summary = fmt.Sprintf("SPF of %s lacks %s", a.SPF.Domain, a.SPF.IP)
 		if a.Vouched() == "" && r.facts.OtherIP.Value.IsValid() {
 			c.Summary += "; it is not where you sent from"
 			c.Fault = NotTold // a forwarder's or a forger's: nothing tells which

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/rebound-mail/rebound/auth/iprev"
 	"github.com/rebound-mail/rebound/bounce"
@@ -51,11 +53,11 @@ func causeRows() []causeRow {
 		{bounce.DMARCFailed, OfSender, "the mail fails the DMARC policy of its From domain", (*run).compareAuth, "stream", "a test mail passes DMARC"},
 		{bounce.ARCFailed, OfForwarder, "a forwarder broke the ARC chain", nil, "", ""},
 		{bounce.Unauthenticated, OfSender, "the mail passes neither SPF nor DKIM", (*run).compareAuth, "stream", "a test mail is authenticated"},
-		{bounce.PTR, OfSender, "the reverse DNS of {ip} is missing or does not lead back", (*run).comparePTR, "", ""},
+		{bounce.PTR, OfSender, "{ip} has no reverse DNS that leads back", (*run).comparePTR, "", ""},
 		{bounce.HELO, OfSender, "the HELO name of the sending server is refused", (*run).compareHELO, "", ""},
 		{bounce.SenderUnknown, OfSender, "the envelope sender or its domain does not exist", (*run).compareSender, "stream", "the sender's domain resolves and takes mail"},
 		{bounce.SenderMismatch, OfSender, "the account may not send under this From address", nil, "stream", "the address is verified"},
-		{bounce.DynamicIP, OfSender, "{ip} lies in a range that should not send mail directly", (*run).compareListing, "", ""},
+		{bounce.DynamicIP, OfSender, "{ip} is in a range for no direct mail", (*run).compareListing, "", ""},
 		{bounce.IPListed, OfSender, "the receiver says that {ip} is on a block list", (*run).compareListing, "ip", "it is off the list"},
 		{bounce.DomainListed, OfSender, "the receiver says that a domain of the sender is on a block list", (*run).compareListing, "stream", "it is off the list"},
 		{bounce.IPReputation, OfSender, "the receiver itself blocks {ip}", nil, "receiver", "the receiver lifts its block"},
@@ -98,9 +100,6 @@ func rowOf(kind CauseKind) causeRow {
 // rank finds the causes, most important first: what was stated, then what was
 // not stated and is seen.
 func (r *run) rank() {
-	if r.foreign == nil && r.doubted != nil && r.refuted() {
-		r.foreign = r.doubted
-	}
 	switch {
 	case r.foreign != nil:
 		r.add(Cause{
@@ -126,26 +125,27 @@ func (r *run) rank() {
 		}
 		r.add(c)
 		r.addCompromise(s)
-		r.addBeside(s)
+		r.addBeside(s, c)
 	}
+	r.openFirst()
 	r.addUnstated()
 	r.likelyFirst()
 }
 
 // addBeside adds what a reply says besides its reason: a relay on the sender's side wants
 // a login, and a receiver that mistrusts an address says that it sends too much.
-func (r *run) addBeside(s statement) {
+func (r *run) addBeside(s statement, c Cause) {
 	text := strings.ToLower(s.rec.Reply.Text)
 	if r.gaveUp(s.rec) && s.reason != bounce.Expired {
 		r.add(Cause{
-			Kind: bounce.Expired, Certainty: bounce.Likely, State: NotCheckable, Fault: r.out.Causes[0].Fault, Summary: "the sending server tried for days and gave up", Detail: "What stood in the way is told before; the mail does not go again by itself.",
+			Kind: bounce.Expired, Certainty: bounce.Likely, State: NotCheckable, Fault: c.Fault, Summary: "the sending server gave up trying", Detail: "What stood in the way is told before; the mail does not go again by itself.",
 			rec: s.rec, count: s.count, steps: []Step{},
 		})
 	}
 	switch {
 	case s.reason == bounce.IPReputation && s.rec.Permanence == bounce.Temporary && strings.Contains(text, "volume"):
 		r.add(Cause{
-			Kind: bounce.RateLimited, Certainty: bounce.Likely, State: NotCheckable, Fault: r.out.Causes[0].Fault, Summary: "the receiver names the volume of mail from {ip}",
+			Kind: bounce.RateLimited, Certainty: bounce.Likely, State: NotCheckable, Fault: c.Fault, Summary: "the receiver names the volume of mail from {ip}",
 			Evidence: replyEvidence(s.rec)[:1], rec: s.rec, count: s.count,
 			steps: []Step{}, // those of the first cause
 		})
@@ -170,6 +170,19 @@ func (r *run) gaveUp(rec *bounce.Recipient) bool {
 func (r *run) onTheWay(s *statement) bool {
 	d := r.destination(s.rec)
 	return d != nil && d.InMX == No && (r.control() == Own || s.reason == bounce.RelayDenied)
+}
+
+// openFirst puts what still holds before what is gone: of several refusals, the open one
+// says what to do.
+func (r *run) openFirst() {
+	slices.SortStableFunc(r.out.Causes, func(a, b Cause) int { return settled(a) - settled(b) })
+}
+
+func settled(c Cause) int {
+	if c.State == Cleared || c.State == Contradicted {
+		return 1
+	}
+	return 0
 }
 
 // likelyFirst puts what is seen and was not stated before a statement that says no more
@@ -274,13 +287,13 @@ func (r *run) stated(s statement) Cause {
 		c.Fault = OfESP
 	}
 	if c.Kind == bounce.IPReputation && s.rec.Permanence == bounce.Temporary {
-		c.Summary = "the receiver puts mail from {ip} off for what it thinks of the address"
+		c.Summary = "the receiver mistrusts {ip} and puts its mail off"
 	}
 	if row.compare != nil {
 		row.compare(r, s, &c)
 	}
 	r.forwarded(&c)
-	if c.Kind == bounce.IPReputation && s.rec.Permanence == bounce.Permanent && c.response == "" && (r.page() != "" || r.contact() != "") {
+	if c.Kind == bounce.IPReputation && s.rec.Permanence == bounce.Permanent && c.response == "" && (r.page(&c) != "" || r.contact(&c) != "") {
 		c.response = bounce.Delist
 	}
 	if c.Kind == bounce.Misconfigured && c.Detail == "" {
@@ -338,7 +351,7 @@ func dns(answers ...resolve.Answer) []finding.Evidence {
 // then could have lived.
 func (r *run) gone(c *Cause, ttl time.Duration, cleared, contradicted string) {
 	age, known := r.age()
-	if known && age > max(ttl, time.Minute) {
+	if known && age > max(ttl, listMemory) {
 		c.State, c.Detail = Cleared, fmt.Sprintf("%s The refusal is %s old.", cleared, ageText(age))
 		return
 	}
@@ -384,13 +397,16 @@ func (r *run) compareListing(s statement, c *Cause) {
 			c.State = state
 		}
 	}
+	if c.State == Cleared && slices.Contains(s.lists, nil) {
+		c.State = NotCheckable // another list that it names may hold it still
+	}
 	switch {
 	case len(s.lists) == 0:
 		texts = append(texts, "The reply names no list that can be asked.")
 	case closed:
 		l := s.lists[0]
 		c.Kind, c.Fault, c.Certainty, c.response = bounce.System, OfReceiver, bounce.Certain, bounce.AskRecipient
-		c.Summary = fmt.Sprintf("the receiver asks %s, a list that is out of service (%s)", l.Name, l.Closed())
+		c.Summary = fmt.Sprintf("the receiver asks %s, a dead list (%s)", l.Name, l.Closed())
 		c.Detail = strings.Join(texts, " ")
 		for _, row := range stepRows {
 			if row.kind == bounce.Misconfigured {
@@ -484,7 +500,7 @@ func (r *run) byNature(s statement, c *Cause) {
 		}
 		switch {
 		case st.result.Has(dnsbl.Policy) && !st.result.Has(dnsbl.Spam) && !st.result.Has(dnsbl.Exploit):
-			c.Kind, c.Summary = bounce.DynamicIP, fmt.Sprintf("{ip} is in a range that should not send mail directly (%s)", st.part.Name)
+			c.Kind, c.Summary = bounce.DynamicIP, fmt.Sprintf("{ip} is on %s (no direct mail)", st.part.Name)
 			c.Detail += " That is policy of the range's owner: it says nothing of what you sent."
 		case s.reason == bounce.DomainListed && !r.ofSender(st.result.Target.Registered()):
 			r.listedName(c, st)
@@ -577,18 +593,19 @@ func (r *run) comparePTR(_ statement, c *Cause) {
 	c.Evidence = append(c.Evidence, f.Evidence...)
 	switch rev.Status {
 	case iprev.Missing, iprev.Fail:
-		c.State, c.Detail, c.Certainty = Confirmed, f.Fact, bounce.Certain
+		c.State, c.Certainty = Confirmed, bounce.Certain
 		c.Summary = "{ip} has no PTR record"
 		if rev.Status == iprev.Fail {
-			c.Summary = "the PTR record of {ip} does not lead back to it"
+			c.Detail = f.Fact
+			c.Summary = "the PTR of {ip} does not lead back to it"
 		}
 	case iprev.Pass:
-		r.gone(c, rev.PTR.TTL, f.Fact+" It was repaired since.", f.Fact+" It changed since, or the receiver's resolver failed.")
+		r.gone(c, rev.PTR.TTL, f.Fact+" It changed since, or the receiver's resolver failed then.", f.Fact+" It changed since, or the receiver's resolver failed.")
 	default:
 		c.Detail = f.Fact
 	}
 	if other := r.facts.OtherIP.Value; other.IsValid() {
-		c.Detail += fmt.Sprintf(" The mail left from %s, not from %s.", r.facts.IP.Value, other)
+		c.Detail = strings.TrimSpace(fmt.Sprintf("%s The mail left from %s, not from %s.", c.Detail, r.facts.IP.Value, other))
 	}
 }
 
@@ -623,12 +640,12 @@ func (r *run) compareDomain(s statement, c *Cause) {
 	c.Evidence, c.Detail = append(c.Evidence, f.Evidence...), f.Fact
 	switch d.Status {
 	case NoSuchDomain, NullMX, NoMailHost:
-		if s.reason == bounce.DNSFailure {
+		if s.reason != bounce.UnknownDomain {
 			c.Kind, c.Fault, c.Summary = bounce.UnknownDomain, OfRecipient, rowOf(bounce.UnknownDomain).summary
 		}
 		c.State = Confirmed
 	case TakesMail, ImplicitMX:
-		r.gone(c, d.Answers[0].TTL, f.Fact+" It was repaired since.", f.Fact+" It changed since, or the sending server's resolver failed.")
+		r.gone(c, d.Answers[0].TTL, f.Fact+" It changed since, or the sending server's resolver failed then.", f.Fact+" It changed since, or the sending server's resolver failed.")
 	}
 }
 
@@ -650,6 +667,9 @@ func (r *run) compareTLS(s statement, c *Cause) {
 	}
 }
 
+// maxRound bounds the servers of a loop that are named.
+const maxRound = 4
+
 // compareLoop names the servers between which the mail went to and fro.
 func (r *run) compareLoop(_ statement, c *Cause) {
 	o := r.report.Original
@@ -660,11 +680,11 @@ func (r *run) compareLoop(_ statement, c *Cause) {
 	var round []string
 	for _, field := range o.Received {
 		host := domainOf(byHost(field))
-		if passed[host]++; host != "" && passed[host] == 2 {
+		if passed[host]++; host != "" && passed[host] == 2 && len(round) < maxRound {
 			round = append(round, host)
 		}
 	}
-	if len(round) > 1 {
+	if len(round) > 1 && orgDomain(round[0]) != orgDomain(round[1]) {
 		c.Detail = "Its Received fields show it again and again at " + strings.Join(round, " and ") + ": they forward to each other."
 	}
 }
@@ -692,18 +712,22 @@ func (r *run) compareRelay(s statement, c *Cause) {
 // somebody else's than theirs.
 const burst = 3
 
+// allUnknown reports whether a report has several recipients, all of one domain, and each
+// is unknown.
+func (r *run) allUnknown() bool {
+	list := r.report.Recipients
+	return len(list) >= burst && !slices.ContainsFunc(list, func(rec bounce.Recipient) bool {
+		return rec.Action != bounce.Failed || rec.Reason != bounce.UnknownRecipient || domainOf(rec.Address) != domainOf(list[0].Address)
+	})
+}
+
 // compareBurst: where every recipient of a report is unknown, and they are of one domain,
 // its server has lost its directory: good addresses do not vanish at once.
 func (r *run) compareBurst(s statement, c *Cause) {
-	domain := domainOf(s.rec.Address)
-	if s.count < burst || s.count != r.refused() {
+	if !r.allUnknown() {
 		return
 	}
-	for _, rec := range r.report.Recipients {
-		if domainOf(rec.Address) != domain {
-			return
-		}
-	}
+	domain := domainOf(s.rec.Address)
 	c.Kind, c.Fault, c.Certainty, c.response = bounce.Misconfigured, OfReceiver, bounce.Possible, bounce.AskRecipient
 	c.Summary = fmt.Sprintf("all %d addresses at %s are unknown at once: its server may have lost its directory", s.count, domain)
 	c.Detail = "Known addresses do not vanish together; while a system is moved they often do. None is to be suppressed for that."
@@ -717,6 +741,10 @@ func (r *run) compareBurst(s statement, c *Cause) {
 // compareNetwork: where no server of several unrelated domains can be reached, the way
 // out is closed, not theirs.
 func (r *run) compareNetwork(s statement, c *Cause) {
+	if d := r.destination(s.rec); d != nil && (d.Status == NoSuchDomain || d.Status == NullMX || d.Status == NoMailHost) {
+		r.compareDomain(s, c)
+		return
+	}
 	domains := map[string]bool{}
 	for _, rec := range r.report.Recipients {
 		if rec.Reason != bounce.Network {
@@ -766,9 +794,12 @@ const maxUnstated = 2
 func (r *run) addUnstated() {
 	vague := false
 	for i := range r.statements {
-		vague = vague || r.statements[i].vague()
+		vague = vague || r.statements[i].vague() || r.statements[i].ofStanding()
 	}
 	left := maxUnstated
+	if top := r.out.Causes[0].Fault; top == OfReceiver || top == OfListOperator || top == OfForwarder {
+		left = 0 // what is found beside is for another day
+	}
 	named := map[*dnsbl.List]bool{}
 	for _, s := range r.statements {
 		for _, l := range s.lists {
@@ -864,7 +895,7 @@ func (r *run) has(kind CauseKind) bool {
 
 // unstated turns a finding into a cause that the receiver did not state.
 func (r *run) unstated(kind CauseKind, f finding.Finding) Cause {
-	c := Cause{Kind: kind, Certainty: bounce.Possible, State: Unstated, Fault: OfSender, Detail: f.Consequence, Evidence: f.Evidence, Fixes: f.Fixes, Source: f.Source}
+	c := Cause{Kind: kind, Certainty: bounce.Possible, State: Unstated, Fault: OfSender, Detail: f.Consequence, Evidence: slices.Clone(f.Evidence), Fixes: f.Fixes, Source: f.Source}
 	c.Summary = strings.TrimSuffix(f.Fact, ".")
 	if r.control() == Shared && ofServer(kind) {
 		c.Fault = OfESP
@@ -887,5 +918,6 @@ func capital(s string) string {
 	if word = strings.TrimSuffix(word, ":"); word == "" || strings.ContainsAny(word, ".@:") {
 		return s
 	}
-	return strings.ToUpper(s[:1]) + s[1:]
+	first, size := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(first)) + s[size:]
 }

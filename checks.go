@@ -32,7 +32,7 @@ type checker struct {
 var checks = []checker{
 	{"dnsbl.ip", aboutSender, needIP, checkIPLists},
 	{"dnsbl.domain", aboutSender, needDomains, checkDomainLists},
-	{"iprev", aboutServer, needIP, checkReverse},
+	{"iprev", aboutSender, needIP, checkReverse},
 	{"spf", aboutAuthentication, needEnvelope, checkAuth("spf.")},
 	{"dkim", aboutAuthentication, needHeader, checkAuth("dkim.", "arc.")},
 	{"dmarc", aboutAuthentication, needFrom, checkAuth("dmarc.", "from.")},
@@ -112,15 +112,6 @@ func aboutSender(r *run) string {
 		}
 	}
 	return "the refusal has nothing to do with the sender's standing"
-}
-
-// aboutServer: beside what concerns the sender, whose server it was matters where somebody
-// else may have sent the mail.
-func aboutServer(r *run) string {
-	if r.foreign == nil && r.doubted != nil {
-		return ""
-	}
-	return aboutSender(r)
 }
 
 // aboutDestination: where the recipient's mail goes matters when the address, the

@@ -3,6 +3,7 @@ package rebound
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -23,7 +24,11 @@ func (r *run) conclude() *Diagnosis {
 	r.date()
 	top := d.Causes[0]
 	d.Fault, d.Response = top.Fault, r.response(top)
-	d.Hold = r.holdOf(top)
+	for i := 0; i < len(d.Causes) && d.Hold == nil; i++ {
+		if i == 0 || d.Causes[i].rec != nil { // one that was stated
+			d.Hold = r.holdOf(d.Causes[i])
+		}
+	}
 	d.RetryAfter = Duration(r.retryAfter(top))
 	d.Suppress = r.suppress()
 	d.Recipients = r.report.Recipients
@@ -44,10 +49,13 @@ func (r *run) conclude() *Diagnosis {
 // for addresses that all failed at once. What is not in the list is not marked either.
 func (r *run) suppress() []string {
 	list := []string{}
-	refuted := map[string]bool{}
+	refuted, dead := map[string]bool{}, map[string]bool{}
 	for _, c := range r.out.Causes {
 		if c.Kind == bounce.UnknownDomain && (c.State == Contradicted || c.State == Cleared) && c.rec != nil {
 			refuted[domainOf(cmp.Or(c.rec.Address, r.facts.Recipient.Value))] = true
+		}
+		if c.Kind == bounce.UnknownDomain && c.State == Confirmed && c.rec != nil {
+			dead[domainOf(cmp.Or(c.rec.Address, r.facts.Recipient.Value))] = true
 		}
 	}
 	for i := range r.report.Recipients {
@@ -55,6 +63,8 @@ func (r *run) suppress() []string {
 		address := cmp.Or(rec.Address, r.facts.Recipient.Value)
 		if r.foreign != nil || r.kept || rec.Reason == bounce.UnknownDomain && refuted[domainOf(address)] {
 			rec.Suppress = false
+		} else if dead[domainOf(address)] {
+			rec.Suppress = true
 		}
 		if rec.Suppress && strings.Contains(address, "@") {
 			list = append(list, address)
@@ -138,7 +148,12 @@ func (r *run) who() string {
 		host = "The receiving server"
 	}
 	verb := " refused mail"
+	if n := r.refused(); len(r.statements) > 1 {
+		return fmt.Sprintf("Mail%s to %d recipients was refused or put off, for %d reasons.", from(r), n, len(r.statements))
+	}
 	switch {
+	case rec.Reply.Code != 0 && (rec.Category == bounce.Transport || rec.Category == bounce.ExpiredInQueue):
+		verb = " could not deliver mail"
 	case rec.Reason == bounce.Suppressed:
 		host, verb = "Your sending service", " did not send mail"
 	case rec.Reply.Code == 0 && (rec.Category == bounce.Transport || rec.Category == bounce.BadDomain || rec.Category == bounce.ExpiredInQueue):
@@ -230,18 +245,27 @@ func (r *run) do() string {
 		return "Nothing."
 	}
 	s := r.out.Plan[0]
+	// What nobody stated is not the first thing to do while there is something for what was.
+	if top := r.out.Causes[0].Kind; r.besides(s) {
+		for _, other := range r.out.Plan {
+			if slices.Contains(other.For, top) {
+				s = other
+				break
+			}
+		}
+	}
 	who := capital(s.Who)
 	text := who + ": " + strings.TrimSuffix(s.What, ".")
-	if s.Record != nil && s.Record.New != "" {
-		verb := s.Action
-		if verb == finding.Request {
-			verb = "ask the provider for"
-		}
-		text = who + ": " + verb + " " + s.Record.String()
+	if s.Record != nil && s.Record.New != "" && s.Action == finding.Publish {
+		text = who + ": publish " + s.Record.String()
+	} else if s.Record != nil && s.Record.New != "" && s.Action == finding.Replace {
+		text = fmt.Sprintf("%s: replace the %s record of %s by %s", who, s.Record.Type, s.Record.Name, s.Record.New)
 	} else if s.URL != "" {
-		room := maxHeadline - headlineLabel - len(s.URL) - 1
-		if room > 30 {
-			return phrase(Plain(text), room) + " " + s.URL
+		if room := maxHeadline - headlineLabel - len(s.URL) - 1; room > 30 {
+			if short := phrase(Plain(text), room); !strings.HasSuffix(short, "…") {
+				return short + " " + s.URL
+			}
+			return who + ": see " + s.URL
 		}
 	}
 	if text = phrase(Plain(strings.TrimSuffix(text, ".")), maxHeadline-headlineLabel-1); strings.HasSuffix(text, "…") {

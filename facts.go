@@ -74,9 +74,7 @@ func (r *run) gather() {
 	f.Provider = rec.Provider
 	f.Bounced = r.bouncedAt()
 	f.Control = Known[Control]{r.Control, "the caller"}
-	if r.foreign = r.notYours(r.own()); r.foreign == nil {
-		r.doubted = r.doubts()
-	}
+	r.foreign = r.notYours(r.own(), f.IP.Value)
 }
 
 // main is the recipient that the diagnosis is about: the first of the first
@@ -124,12 +122,8 @@ func (r *run) refusedIP(rec *bounce.Recipient) Known[netip.Addr] {
 			return k
 		}
 	}
-	for _, m := range rec.Mentions {
-		if m.Kind == bounce.MentionIP && aboutSender(r) == "" && !ofHost(rec.Reply.Text, m.Start) {
-			if k, ok := try(m.Value, "the receiver's reply"); ok {
-				return k
-			}
-		}
+	if k := namedIP(rec); k.IsValid() && aboutSender(r) == "" {
+		return Known[netip.Addr]{k, "the receiver's reply"}
 	}
 	if a := r.report.Complaint; a != nil && a.SourceIP.IsValid() {
 		return Known[netip.Addr]{a.SourceIP.Unmap(), "the complaint"}
@@ -142,7 +136,26 @@ func (r *run) refusedIP(rec *bounce.Recipient) Known[netip.Addr] {
 		}
 		return Known[netip.Addr]{o.SendingIP, source}
 	}
+	for _, s := range r.statements {
+		if k := namedIP(s.rec); k.IsValid() && aboutSender(r) == "" {
+			return Known[netip.Addr]{k, "the reply about another recipient"}
+		}
+	}
 	return Known[netip.Addr]{}
+}
+
+// namedIP is the first public address in a reply that is not that of the host which
+// answered, or could not be reached.
+func namedIP(rec *bounce.Recipient) netip.Addr {
+	for _, m := range rec.Mentions {
+		if m.Kind != bounce.MentionIP || ofHost(rec, m.Start) {
+			continue
+		}
+		if addr, err := netip.ParseAddr(m.Value); err == nil && routable(addr) {
+			return addr.Unmap()
+		}
+	}
+	return netip.Addr{}
 }
 
 // named returns the one address in angle brackets that a reply names, or "": not
@@ -175,15 +188,19 @@ func refusedHELO(text string) string {
 	return name
 }
 
-// ofHost reports whether an address in a text stands behind the name of a host,
-// as in "connect to mx.recipient.example[192.0.2.25]" or "host mx.recipient.example
-// [192.0.2.25]": then it is that host's.
-func ofHost(text string, start int) bool {
+// ofHost reports whether an address in a reply stands behind the name of the host that
+// refused, or that could not be reached, as in "connect to mx.recipient.example
+// [192.0.2.25]": then it is that host's. Behind another name it is the client's.
+func ofHost(rec *bounce.Recipient, start int) bool {
+	text := rec.Reply.Text
 	if start < 2 || start > len(text) || text[start-1] != '[' {
 		return false
 	}
 	before := strings.TrimRight(text[:start-1], " ")
 	word := before[strings.LastIndexByte(before, ' ')+1:]
+	if rec.Reply.Code != 0 && !strings.EqualFold(word, rec.RemoteMTA) {
+		return false
+	}
 	last := word[strings.LastIndexByte(word, '.')+1:]
 	return last != word && last != "" && (last[0] < '0' || last[0] > '9')
 }

@@ -53,13 +53,25 @@ func (r *run) order() {
 func (r *run) before(i int, wanted []Phase) []int {
 	var list []int
 	for j, s := range r.out.Plan[:i] {
-		if slices.Contains(wanted, s.Phase) && !r.besides(s) {
+		if slices.Contains(wanted, s.Phase) && !r.besides(s) && bound(s, r.out.Plan[i]) {
 			list = append(list, j+1)
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(list), func(n int) bool {
 		return slices.ContainsFunc(list, func(later int) bool { return slices.Contains(r.out.Plan[later-1].After, n) })
 	})
+}
+
+// bound reports whether one step can matter to another: what concerns a recipient, or one
+// mail, has nothing to do with what concerns the sender.
+func bound(a, b Step) bool {
+	alone := func(kind CauseKind) bool {
+		return kind.OfAddress() || kind == bounce.MailboxFull || kind == bounce.MessageTooBig || kind == bounce.Moved || kind == bounce.RecipientPolicy
+	}
+	if !slices.ContainsFunc(a.For, alone) && !slices.ContainsFunc(b.For, alone) {
+		return true
+	}
+	return slices.ContainsFunc(a.For, func(k CauseKind) bool { return slices.Contains(b.For, k) })
 }
 
 // besides reports whether a step mends only what the receiver did not speak of, beside
@@ -178,7 +190,7 @@ func (r *run) date() {
 // once leaves out evidence that says again what stands before it.
 func once(list []finding.Evidence) []finding.Evidence {
 	seen := map[finding.Evidence]bool{}
-	return slices.DeleteFunc(list, func(e finding.Evidence) bool {
+	return slices.DeleteFunc(slices.Clone(list), func(e finding.Evidence) bool {
 		e.Source = ""
 		if seen[e] {
 			return true

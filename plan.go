@@ -81,11 +81,11 @@ var stepRows = []stepRow{
 	{bounce.RecipientSyntax, PhaseCleanUp, finding.Remove, you, "Correct {addr} where it was entered, or take it off your lists.", "", ""},
 	{bounce.UnknownDomain, PhaseCleanUp, finding.Remove, you, "Take {addr} off your lists: {domain} takes no mail.", "", ""},
 	{bounce.MailboxDisabled, PhaseCleanUp, finding.Remove, you, "Take {addr} off your lists; ask its owner another way for an address in use.", "", ""},
-	{bounce.Moved, PhaseCleanUp, finding.Replace, you, "Replace {addr} by the address that the reply names, or ask its owner.", "", ""},
-	{bounce.MailboxFull, PhaseRetest, finding.Wait, you, "Try again tomorrow; pause the address after three such refusals in 14 days.", "", "The mail is accepted."},
+	{bounce.Moved, PhaseCleanUp, finding.Remove, you, "Take {addr} off your lists, and ask its owner another way for the address in use now.", "", ""},
+	{bounce.MailboxFull, PhaseRetest, finding.Wait, you, "Try {addr} again tomorrow; pause it after three such refusals in 14 days.", "", "The mail is accepted."},
 	{bounce.MessageTooBig, PhaseRepair, finding.Edit, you, "Send a smaller mail: put large files behind a link.", "", "The mail is accepted."},
 	{bounce.TooManyRecipients, PhaseRepair, finding.Edit, you, "Send to fewer recipients at a time.", "", "The mail is accepted."},
-	{bounce.SpamContent, PhaseRepair, finding.Edit, you, "Change what the filter dislikes; begin with links, images without text and the subject.", "", "A test mail to the same receiver is accepted."},
+	{bounce.SpamContent, PhaseRepair, finding.Edit, you, "Change what the filter dislikes, links, images without text and the subject first, and mail those alone who asked for it and read it.", "", "A test mail to the same receiver is accepted."},
 	{bounce.URLReputation, PhaseRepair, finding.Edit, you, "Take the links out of the mail one by one, shorteners and trackers first, until a test mail passes.", "", "A test mail to the same receiver is accepted."},
 	{bounce.Attachment, PhaseRepair, finding.Edit, you, "Send the file in another format, or put it behind a link.", "", "The mail is accepted."},
 	{bounce.Malware, PhaseRepair, finding.Edit, you, "Scan the mail and the machine that it was written on, before anything is sent again.", "", "A scan finds nothing."},
@@ -108,7 +108,8 @@ var stepRows = []stepRow{
 	{bounce.PolicyRefusal, PhaseAsk, finding.Ask, you, "Ask the recipient's postmaster which rule refuses the mail, with the whole reply and its time.", "", ""},
 	{bounce.AuthRequired, PhaseRepair, finding.Edit, you, "Log in at the relay (port 587 with a user name), or send through a relay that knows you.", "", "The mail is accepted."},
 	{bounce.AuthFailed, PhaseRepair, finding.Edit, you, "Correct the user name, the password or the login mechanism of the sending program.", "", "The login succeeds."},
-	{bounce.AccountSuspended, PhaseAsk, finding.Request, you, "Ask the sending service why the account is suspended, and mend that first.", "", "The account is open."},
+	{bounce.AccountSuspended, PhaseRepair, finding.Edit, you, "See whether somebody else used the account: change its password, end its sessions, take away foreign rules, forwards and keys.", "", "Its log shows your own programs alone."},
+	{bounce.AccountSuspended, PhaseAsk, finding.Request, you, "Ask the sending service, or its administrator, why the account is suspended, and to open it.", "", "The account is open."},
 	{bounce.Network, PhaseRetest, finding.Wait, you, "Try again every half hour, for up to five days.", "", "The mail is accepted."},
 	{bounce.DNSFailure, PhaseRetest, finding.Wait, you, "Try again every half hour, for up to five days.", "", "The mail is accepted."},
 	{bounce.TLS, PhaseRepair, finding.Edit, server, "Let the sending server use STARTTLS (Postfix: smtp_tls_security_level = may), and see which TLS error its log holds.", "", "Its log shows a TLS connection to the receiver."},
@@ -203,13 +204,25 @@ func (r *run) retestable(c Cause) bool {
 
 // steps are what to do about one cause.
 func (r *run) steps(c *Cause) []Step {
+	if r.of(c).Action != bounce.Delayed {
+		return r.stepsOf(c)
+	}
+	// What stands in the way is mended while the sending server goes on trying.
+	steps := slices.DeleteFunc(r.stepsOf(c), func(s Step) bool { return s.Phase == PhaseRetest || s.Phase == PhaseRewarm })
+	what := "Do nothing yet: the sending server goes on trying by itself."
+	if len(steps) > 0 {
+		what = "Do not send the mail again: the sending server goes on trying by itself."
+	}
+	return append(slices.Clone(steps), Step{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: what, Verify: "No report of failure follows."})
+}
+
+// stepsOf are what to do about a cause whose mail was refused for good.
+func (r *run) stepsOf(c *Cause) []Step {
 	switch {
-	case r.main().Action == bounce.Delayed:
-		return []Step{{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: "Do nothing yet: the sending server goes on trying by itself.", Verify: "No report of failure follows."}}
 	case c.steps != nil:
-		return c.steps
+		return slices.Clone(c.steps)
 	case c.State == Cleared:
-		steps := []Step{{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: "Send again: what the receiver complained of is gone.", Verify: "The mail is accepted."}}
+		steps := []Step{{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.again(c, "Send again: what the receiver complained of is gone."), Verify: "The mail is accepted."}}
 		if c.Kind.Category() == bounce.Listed {
 			steps = append(steps, Step{Phase: PhaseCleanUp, Action: finding.Ask, Who: r.server(), What: "Look for what had caused the entry, before more is sent."})
 		}
@@ -259,21 +272,24 @@ func (r *run) steps(c *Cause) []Step {
 func (r *run) step(row stepRow, c *Cause) Step {
 	s := Step{Phase: row.phase, Action: row.action, Who: r.fillFor(*c, row.who), Verify: r.fillFor(*c, row.verify), URL: row.url}
 	s.What = strings.ReplaceAll(r.fillFor(*c, row.what), "{mistake}", c.Detail)
-	if next := r.contact(); c.Kind == bounce.Moved && next != "" {
+	if next := r.contact(c); c.Kind == bounce.Moved && next != "" {
 		s.What = r.fillFor(*c, "Replace {addr} by "+next+", which the reply names, once its owner confirms it.")
 	}
 	if s.URL == "{page}" {
-		s.URL = r.page()
-		if contact := r.contact(); s.URL == "" && contact != "" {
+		s.URL = r.page(c)
+		if contact := r.contact(c); contact != "" {
 			s.What = r.fillFor(*c, "Ask the receiver to lift its block of {ip}, by mail from another address to "+contact+", with the address, its host name and this reply.")
+		}
+		if source := r.of(c).Because.Source; s.URL == "" && strings.HasPrefix(source, "https://") {
+			s.URL = source // the provider's own page
 		}
 	}
 	return s
 }
 
 // contact is the first mail address that the reply names, apart from the mail's own.
-func (r *run) contact() string {
-	rec := r.main()
+func (r *run) contact(c *Cause) string {
+	rec := r.of(c)
 	for word := range strings.FieldsFuncSeq(rec.Reply.Text, func(c rune) bool { return strings.ContainsRune(" <>()[]\"';,", c) }) {
 		word = strings.Trim(word, ".:")
 		switch {
@@ -289,13 +305,21 @@ func (r *run) contact() string {
 }
 
 // page is the first web page that the reply names.
-func (r *run) page() string {
-	for _, m := range r.main().Mentions {
+func (r *run) page(c *Cause) string {
+	for _, m := range r.of(c).Mentions {
 		if m.Kind == bounce.MentionURL {
 			return m.Value
 		}
 	}
 	return ""
+}
+
+// of is the recipient that a cause concerns first.
+func (r *run) of(c *Cause) *bounce.Recipient {
+	if c.rec != nil {
+		return c.rec
+	}
+	return r.main()
 }
 
 // meant asks about a well-known domain that is one slip away.
@@ -321,8 +345,8 @@ func (r *run) fromFixes(fixes []finding.Fix) []Step {
 // can act, and its other customers may be the cause.
 func (r *run) serviceSteps(c *Cause) []Step {
 	steps := []Step{
-		{Phase: PhaseAsk, Action: finding.Wait, Who: you, What: r.fill("Let {esp} try again, or have it send from another of its addresses; there is nothing to stop and nothing that you could request yourself.")},
-		{Phase: PhaseAsk, Action: finding.Request, Who: you, What: r.fill("Open a ticket with {esp}: the address {ip}, the time, and this reply. Only {esp} can act on the address."), Verify: "The service answers with what it did."},
+		{Phase: PhaseAsk, Action: finding.Wait, Who: you, What: r.fillFor(*c, "Let {esp} try again, or have it send from another of its addresses; there is nothing to stop and nothing that you could request yourself.")},
+		{Phase: PhaseAsk, Action: finding.Request, Who: you, What: r.fillFor(*c, "Open a ticket with {esp}: the address {ip}, the time, and this reply. Only {esp} can act on the address."), Verify: "The service answers with what it did."},
 	}
 	if c.Kind == bounce.IPListed {
 		for _, s := range r.statements {
@@ -342,7 +366,7 @@ func (r *run) slowSteps(c *Cause) []Step {
 	return []Step{
 		{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: r.fillFor(*c, "Send less from {ip} to this receiver, to people who read your mail first, and look for complaints and old addresses.")},
 		{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: "Try again in some hours; the receiver opens by itself.", Verify: "The mail is accepted."},
-		{Phase: PhaseRetest, Action: finding.Request, Who: r.server(), What: "If it stays so for days, ask the receiver to look at it.", URL: r.page()},
+		{Phase: PhaseRetest, Action: finding.Request, Who: r.server(), What: "If it stays so for days, ask the receiver to look at it.", URL: r.page(c)},
 	}
 }
 
@@ -390,12 +414,20 @@ func (r *run) listSteps(c *Cause) []Step {
 		}
 	}
 	if c.State == Contradicted {
-		steps = append(steps, Step{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.fill("Send one test to {addr}: the list has no entry now. If it is refused again, wait a day for the receiver's copy to catch up."), Verify: "The receiver accepts it."})
+		steps = append(steps, Step{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.fillFor(*c, "Send one test to {addr}: the list has no entry now. If it is refused again, wait a day for the receiver's copy to catch up."), Verify: "The receiver accepts it."})
 	}
 	if len(steps) == 0 {
-		steps = append(steps, Step{Phase: PhaseAsk, Action: finding.Ask, Who: r.server(), What: r.fill("Follow the page that the reply names, or ask the recipient's postmaster which list holds {ip}."), URL: r.page()})
+		steps = r.unknownList(c)
 	}
 	return steps
+}
+
+// again names the recipient where there are several.
+func (r *run) again(c *Cause, text string) string {
+	if len(r.statements) > 1 {
+		return strings.Replace(text, "Send again", r.fillFor(*c, "Send again to {addr}"), 1)
+	}
+	return text
 }
 
 // relayAdvice is for an address in a range that should not send: a relay is the one way
@@ -427,17 +459,35 @@ func (r *run) unremovable(c *Cause) []Step {
 				continue
 			}
 			name = l.Name
-			steps = append(steps, Step{Phase: PhaseAsk, Action: finding.Request, Who: r.server(), What: r.fill("Tell the provider of {ip}, which alone can deal with the neighbours that " + name + " lists it for; pay nobody for an exemption."), URL: l.RemovalURL, Takes: l.Expires, List: l.Zone})
+			steps = append(steps, Step{Phase: PhaseAsk, Action: finding.Request, Who: r.server(), What: r.fillFor(*c, "Tell the provider of {ip}, which alone can deal with the neighbours that " + name + " lists it for; pay nobody for an exemption."), URL: l.RemovalURL, Takes: l.Expires, List: l.Zone})
 		}
 	}
 	return append([]Step{
-		{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: r.fill("Ask the recipient's postmaster by another way to let {ip} through, and not to refuse mail for " + name + " alone: it lists whole networks.")},
+		{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: r.fillFor(*c, "Ask the recipient's postmaster by another way to let {ip} through, and not to refuse mail for " + name + " alone: it lists whole networks.")},
 		{Phase: PhaseAsk, Action: finding.Edit, Who: r.server(), What: "Send what cannot wait through a relay whose address is in another network: " + name + " takes off no single sender.", Verify: "The receiver accepts it."},
 	}, steps...)
 }
 
 // smarthost reports whether a step of a list's row says what [run.relayAdvice] says.
 func smarthost(s Step) bool { return strings.Contains(s.What, "smarthost") }
+
+// unknownList is for a list that nobody outside can ask, or that the reply does not name.
+func (r *run) unknownList(c *Cause) []Step {
+	ask := "Ask the recipient's postmaster which list holds {ip}, with the whole reply and its time."
+	for _, s := range r.statements {
+		if s.rec == c.rec && len(s.names) > 0 {
+			ask = "Ask " + s.names[0] + " to take {ip} off."
+		}
+	}
+	page, contact := r.page(c), r.contact(c)
+	if contact != "" {
+		ask = strings.TrimSuffix(ask, ".") + ", by mail to " + contact + "."
+	}
+	return []Step{
+		{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: r.fillFor(*c, "Find what makes {ip} look bad first: a stolen account, an infected machine, complaints, old addresses.")},
+		{Phase: PhaseDelist, Action: finding.Request, Who: r.server(), What: r.fillFor(*c, ask), URL: page},
+	}
+}
 
 // requests are the removals to ask for after a repair, where lists tell of it.
 func (r *run) requests(c *Cause) []Step {
@@ -479,37 +529,41 @@ func (r *run) delist(l *dnsbl.List, t dnsbl.Target, res *dnsbl.Result) []Step {
 
 func (r *run) reverseSteps(c *Cause) []Step {
 	rev := r.findings.reverse
-	if rev == nil || c.State == Contradicted {
+	if c.State == Contradicted {
 		if rev != nil {
-			until := r.now.Add(rev.PTR.TTL).UTC().Format("2 January 15:04 MST")
-			return []Step{{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.fill("Change nothing more in DNS; send one test to {addr} after " + until + ", when old answers have run out. If it is refused again, ask the receiver what it sees."), URL: r.page(), Verify: "The receiver accepts it."}}
+			return []Step{{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.fillFor(*c, "Send one test to {addr} after "+r.until(rev.PTR.TTL)+"; DNS is as it should be now, and old answers may live until then. If it is refused again, ask the receiver what it sees."), URL: r.page(c), Verify: "The receiver accepts it."}}
 		}
-		return []Step{{Phase: PhaseRetest, Action: finding.Ask, Who: r.server(), What: r.fill("Send one test to {addr}; if it is refused again, ask the receiver what it sees."), Verify: "The receiver accepts it."}}
+		return []Step{{Phase: PhaseRetest, Action: finding.Ask, Who: r.server(), What: r.fillFor(*c, "Send one test to {addr}; if it is refused again, ask the receiver what it sees."), Verify: "The receiver accepts it."}}
 	}
 	var steps, first []Step
 	if r.facts.IP.Value.Is6() && c.Kind == bounce.PTR {
 		first = append(first, Step{Phase: PhaseStop, Action: finding.Edit, Who: r.server(), What: "Until the record is there, send over IPv4 alone (Postfix: inet_protocols = ipv4).", Verify: "Received lines show an IPv4 address."})
 	}
-	for _, f := range rev.Findings() {
-		if f.Outcome == finding.Found && strings.HasPrefix(f.Code, "helo.") == (c.Kind == bounce.HELO) {
-			steps = append(steps, r.fromFixes(f.Fixes)...)
+	if rev != nil {
+		for _, f := range rev.Findings() {
+			if f.Outcome == finding.Found && strings.HasPrefix(f.Code, "helo.") == (c.Kind == bounce.HELO) {
+				steps = append(steps, r.fromFixes(f.Fixes)...)
+			}
 		}
 	}
 	if len(steps) == 0 {
-		steps = []Step{{Phase: PhaseRepair, Action: finding.Request, Who: r.server(), What: r.fill("Have the provider of {ip} set a PTR record that names the mail server, and greet with that name."), Verify: "The PTR name resolves back to the address."}}
+		steps = []Step{{Phase: PhaseRepair, Action: finding.Request, Who: r.server(), What: r.fillFor(*c, "Have the provider of {ip} set a PTR record that names the mail server, and greet with that name."), Verify: "The PTR name resolves back to the address."}}
 		if c.Kind == bounce.HELO {
-			steps = []Step{{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: r.fill("Set the HELO name of the mail server to a full host name that resolves to {ip} (Postfix: smtp_helo_name)."), Verify: "The receiver accepts a test mail."}}
+			steps = []Step{{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: r.fillFor(*c, "Set the HELO name of the mail server to a full host name that resolves to {ip} (Postfix: smtp_helo_name)."), Verify: "The receiver accepts a test mail."}}
 		}
 	}
 	return append(first, steps...)
 }
 
 func (r *run) relaySteps(c *Cause) []Step {
+	if strings.Contains(r.of(c).Reply.Text, "TenantAttribution") {
+		return []Step{{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: r.fillFor(*c, "Make the inbound connector of the Microsoft 365 tenant know {ip}: by its address, or by a certificate whose name is the one that the connector expects."), URL: "https://learn.microsoft.com/exchange/mail-flow-best-practices/use-connectors-to-configure-mail-flow/set-up-connectors-to-route-mail", Verify: "A test mail through it is accepted."}}
+	}
 	if c.Fault == OfReceiver {
-		return []Step{{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: r.fill("Tell the recipient's postmaster: {host} is in the MX records of {domain} and refuses the domain.")}}
+		return []Step{{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: r.fillFor(*c, "Tell the recipient's postmaster: {host} is in the MX records of {domain} and refuses the domain.")}}
 	}
 	return []Step{
-		{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: r.fill("See where your server sends mail for {domain}: a fixed route or an old MX record leads to {host}. If {host} is your own relay, log in there (port 587)."), Verify: r.fill("The mail goes to a server that the MX records of {domain} name.")},
+		{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: r.fillFor(*c, "See where your server sends mail for {domain}: a fixed route or an old MX record leads to {host}. If {host} is your own relay, log in there (port 587)."), Verify: r.fillFor(*c, "The mail goes to a server that the MX records of {domain} name.")},
 	}
 }
 
@@ -517,7 +571,7 @@ func (r *run) relaySteps(c *Cause) []Step {
 func (r *run) holdOf(c Cause) *Hold {
 	row := rowOf(c.Kind)
 	switch {
-	case c.Kind == bounce.IPReputation && r.main().Permanence == bounce.Temporary:
+	case c.Kind == bounce.IPReputation && r.of(&c).Permanence == bounce.Temporary:
 		return &Hold{Scope: row.hold, What: r.fill("mail from {ip} to this receiver"), Until: "it takes mail again"}
 	case row.hold == "" || c.State == Cleared || c.State == Contradicted || c.State == Unstated || c.Fault == OfESP || c.Fault == OfReceiver || c.Fault == OfListOperator || c.Fault == OfForwarder && c.Kind != bounce.DKIMFailed:
 		return nil

@@ -160,6 +160,7 @@ func (d *Diagnoser) Diagnose(ctx context.Context, c Case) (*Diagnosis, error) {
 	for _, field := range c.unread() {
 		r.note("Case." + field + " is not read: another field of what came back is set, which comes before it.")
 	}
+	r.doubt(ctx)
 	r.check(ctx)
 	r.rank()
 	r.plan()
@@ -222,7 +223,6 @@ type run struct {
 	foreign       []string // signs that somebody else sent the mail
 	way           bool     // it matters which way the mail went
 	kept          bool     // no address is to be suppressed, for they all failed at once
-	doubted       []string // the same, by what the caller says of their own mail alone
 	findings      results
 	out           *Diagnosis
 }

@@ -158,7 +158,7 @@ func TestSeveralRecipients(t *testing.T) {
 	if want := []string{"bert@gone.example"}; !slices.Equal(got.Suppress, want) {
 		t.Errorf("suppress %v, want %v", got.Suppress, want)
 	}
-	if want := []string{"dmarc not-asked", "unknown-domain contradicted", "unknown-domain confirmed"}; !slices.Equal(kinds(got), want) {
+	if want := []string{"dmarc not-asked", "unknown-domain confirmed", "unknown-domain contradicted"}; !slices.Equal(kinds(got), want) {
 		t.Errorf("causes %v, want %v", kinds(got), want)
 	}
 	for _, c := range got.Causes {

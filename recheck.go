@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/rebound-mail/rebound/bounce"
@@ -55,6 +56,7 @@ type Progress string
 const (
 	Done    Progress = "done"
 	NotYet  Progress = "not-yet"
+	Due     Progress = "due"     // it is its turn: nothing stands in its way
 	Untold  Progress = "unknown" // it could not be told; Why says what stood in the way
 	Private Progress = "private" // only who does it knows
 )
@@ -110,18 +112,27 @@ func (d *Diagnoser) Recheck(ctx context.Context, old *Diagnosis) (*Rechecked, er
 	}
 	for _, c := range now.Causes {
 		if was := like(old.Causes, c); was == nil {
-			out.Changed = append(out.Changed, fmt.Sprintf("New: %s (%s).", c.Summary, c.State))
+			out.Changed = append(out.Changed, fmt.Sprintf("New: %s (%s).", c.Summary, stateWords[c.State]))
 		} else if was.State != c.State {
-			out.Changed = append(out.Changed, fmt.Sprintf("%s: it was %s, and is %s.", c.Summary, was.State, c.State))
+			out.Changed = append(out.Changed, fmt.Sprintf("%s: %s then, %s now.", c.Summary, stateWords[was.State], stateWords[c.State]))
 		}
 	}
 	for _, c := range old.Causes {
-		if like(now.Causes, c) == nil {
+		switch {
+		case like(now.Causes, c) != nil:
+		case now.asked():
 			out.Changed = append(out.Changed, fmt.Sprintf("Gone: %s.", c.Summary))
+		default:
+			out.Changed = append(out.Changed, fmt.Sprintf("%s: %s then, could not be told now.", c.Summary, stateWords[c.State]))
 		}
 	}
 	out.Resume, out.Why = now.resume(old)
 	return out, nil
+}
+
+// stateWords are the states as they stand in a sentence.
+var stateWords = map[State]string{
+	Confirmed: "seen", Contradicted: "not seen", Cleared: "gone", NotAsked: "could not be asked", NotCheckable: "the receiver alone knew", Unstated: "seen",
 }
 
 // like returns the cause of a list that is the same as c.
@@ -179,12 +190,12 @@ func (d *Diagnosis) progress(s Step) (Progress, string) {
 	cleared := at == gone || at == unspoken && !again && len(s.For) > 0 && d.asked()
 	switch {
 	case cleared && (s.Phase == PhaseRetest || s.Phase == PhaseRewarm):
-		return NotYet, "Nothing stands in its way now."
+		return Due, "Nothing stands in its way now."
 	case cleared:
 		return Done, "What called for it is not there now."
-	case at == unsure:
+	case at == unsure, at == unspoken && !d.asked():
 		return Untold, "What called for it could not be asked."
-	case s.Record != nil && at != private:
+	case s.Record != nil && at == seen:
 		return NotYet, fmt.Sprintf("%s %s is not as it should be.", s.Record.Name, s.Record.Type)
 	case at == private:
 		return Untold, "Nobody but the receiver knows whether what called for it still holds."
@@ -225,26 +236,58 @@ func (d *Diagnosis) listed(zone string) (Progress, string) {
 	return Untold, "The list was not asked."
 }
 
-// resume says whether what the old diagnosis held may go.
+// resume says whether the mail may go again: never to who is to be suppressed, and not
+// while what stopped it is still seen.
 func (d *Diagnosis) resume(old *Diagnosis) (Resumption, string) {
-	if d.Hold != nil && old.Hold == nil {
+	top := old.Causes[0]
+	switch {
+	case top.Kind == NotYours || d.Causes[0].Kind == NotYours:
+		return Resume, "Nothing was stopped."
+	case len(d.Suppress) > 0 && len(d.Suppress) == len(d.Recipients):
+		return StayHeld, fmt.Sprintf("%s: %s is not to be mailed again.", top.Summary, strings.Join(d.Suppress, ", "))
+	case d.Response == bounce.Ignore:
+		return Resume, "Nothing was stopped."
+	case d.Hold != nil && old.Hold == nil:
 		return StayHeld, fmt.Sprintf("Hold %s until %s: %s.", d.Hold.What, d.Hold.Until, d.Causes[0].Summary)
 	}
-	if old.Hold == nil {
-		return Resume, "Nothing was held."
-	}
-	switch d.standing(old.Causes[0].Kind) {
-	case gone:
-		return Resume, fmt.Sprintf("%s: that is not so now.", old.Causes[0].Summary)
-	case unsure:
-		return CannotTell, fmt.Sprintf("%s: whether it still is could not be asked.", old.Causes[0].Summary)
-	case private:
-		return SendOneTest, fmt.Sprintf("%s: nobody but the receiver knows whether it still does; send one test.", old.Causes[0].Summary)
-	case unspoken:
-		if !d.asked() {
-			return CannotTell, "Some checks could not be made."
+	at, worst := gone, top
+	for _, c := range old.Causes {
+		if c.State == Unstated && c.Kind != top.Kind || c.Kind == bounce.Expired || c.Kind.OfAddress() {
+			continue // not what stopped it, or of an address alone
 		}
-		return SendOneTest, "What it was held for is not seen now; send one test."
+		now := d.standing(c.Kind)
+		if now == unspoken && d.asked() {
+			now = gone // looked for, and not there
+		}
+		if graver(now, at) {
+			at, worst = now, c
+		}
 	}
-	return StayHeld, fmt.Sprintf("Hold %s until %s: %s.", old.Hold.What, old.Hold.Until, d.Causes[0].Summary)
+	switch at {
+	case gone:
+		return Resume, fmt.Sprintf("%s: that is not so now.", worst.Summary)
+	case unsure:
+		return CannotTell, fmt.Sprintf("%s: whether it still is could not be asked.", worst.Summary)
+	case private:
+		if d.Response == bounce.Retry {
+			return Resume, fmt.Sprintf("%s: that passes by itself.", worst.Summary)
+		}
+		return SendOneTest, fmt.Sprintf("%s: the receiver alone knows whether that still holds; send one test.", worst.Summary)
+	case unspoken:
+		return CannotTell, "Some checks could not be made."
+	}
+	switch {
+	case d.Hold != nil:
+		return StayHeld, fmt.Sprintf("Hold %s until %s: %s.", d.Hold.What, d.Hold.Until, worst.Summary)
+	case d.Response == bounce.Retry:
+		return Resume, fmt.Sprintf("%s: that is still seen, and nothing that you could mend.", worst.Summary)
+	}
+	return StayHeld, fmt.Sprintf("%s: that is still seen.", worst.Summary)
+}
+
+// graver orders what stands against sending: what is seen decides, then what could not be
+// told.
+func graver(a, b standing) bool {
+	order := [...]int{seen: 4, unsure: 3, private: 2, unspoken: 1, gone: 0}
+	return order[a] > order[b]
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rebound-mail/rebound"
+	"github.com/rebound-mail/rebound/bounce"
 	"github.com/rebound-mail/rebound/resolve"
 	"github.com/rebound-mail/rebound/resolve/resolvetest"
 )
@@ -120,7 +121,7 @@ func TestRecheckOfARecord(t *testing.T) {
 func TestRecheckOfAPrivateBlock(t *testing.T) {
 	s, d := saved(t, "46-bulk-mail-begins-anew")
 	r := recheck(t, s, d, resolvetest.New(t, s.zone), 48*time.Hour)
-	if r.Resume != rebound.SendOneTest || !strings.Contains(r.Why, "nobody but the receiver") {
+	if r.Resume != rebound.SendOneTest || !strings.Contains(r.Why, "the receiver alone knows") {
 		t.Errorf("got %s, %s", r.Resume, r.Why)
 	}
 	if step := progressOf(t, r, "begin again"); step.Progress != rebound.Untold || step.Step.Schedule == nil || len(step.Step.Schedule.Days) != 3 {
@@ -142,8 +143,12 @@ func TestRecheckOfEveryCase(t *testing.T) {
 				t.Errorf("%s: %+v", s.dir, step)
 			}
 		}
-		if d.Hold == nil && r.Resume != rebound.Resume || d.Hold != nil && r.Resume == rebound.Resume {
-			t.Errorf("%s: held %+v, and %s: %s", s.dir, d.Hold, r.Resume, r.Why)
+		passes := d.Response == bounce.Retry || d.Response == bounce.Ignore
+		if r.Resume == rebound.Resume && (!passes || d.Hold != nil) {
+			t.Errorf("%s: %s, held %+v, and mail may go: %s", s.dir, d.Response, d.Hold, r.Why)
+		}
+		if len(d.Suppress) > 0 && len(d.Suppress) == len(d.Recipients) && r.Resume != rebound.StayHeld {
+			t.Errorf("%s: %v are to be suppressed, and %s: %s", s.dir, d.Suppress, r.Resume, r.Why)
 		}
 	}
 }

@@ -21,7 +21,7 @@ func (r *run) rewarm() (Step, bool) {
 	default:
 		return Step{}, false
 	}
-	if c.State == Contradicted || c.State == Cleared || c.Fault == OfReceiver {
+	if c.State == Contradicted || c.State == Cleared || c.Fault == OfReceiver || c.Fault == OfListOperator || c.Fault == OfForwarder {
 		return Step{}, false
 	}
 	provider := providerOf(r.main())

@@ -1,6 +1,7 @@
 package rebound
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -47,8 +48,7 @@ func method(kind CauseKind) string {
 	return "dkim"
 }
 
-// brokenByForwarding: SPF fails for the server that forwarded the mail, and the mail has
-// no signature that outlives it.
+// brokenByForwarding: SPF fails for the server that forwarded the mail.
 func (r *run) brokenByForwarding(stated Cause) (Cause, bool) {
 	name := r.forwarder()
 	if name == "" || r.spfLeg().state != Confirmed {
@@ -111,12 +111,15 @@ func (r *run) brokenOnTheWay(Cause) (Cause, bool) {
 }
 
 // forwarder returns the name of the server that sent the mail on, where the refused
-// address is no server of the sender's: its name is another domain's, and the bounce
-// shows that it had taken the mail, or the recipient's own domain names it as a mail
-// server.
+// address is none of the sender's: its confirmed name is another domain's, SPF does not let
+// it, and the bounce shows that it had taken the mail from a server of the sender's, or the
+// recipient's own domain names it as a mail server.
 func (r *run) forwarder() string {
-	rev, rec := r.findings.reverse, r.main()
-	if rev == nil || rev.Status != iprev.Pass || r.control() == Shared || r.own().ownsAddr(r.facts.IP.Value) {
+	rev, ip := r.findings.reverse, r.facts.IP.Value
+	if rev == nil || rev.Status != iprev.Pass || r.control() == Shared || r.vouchesFor() || r.IP.IsValid() && r.IP.Unmap() == ip {
+		return ""
+	}
+	if a := r.findings.auth; a != nil && a.SPF != nil && a.SPF.Result == spf.Pass {
 		return ""
 	}
 	name := ""
@@ -130,19 +133,50 @@ func (r *run) forwarder() string {
 	if name == "" || slices.Contains([]string{orgDomain(r.facts.From.Value), orgDomain(r.facts.MailFrom.Value), orgDomain(r.HELO)}, org) {
 		return ""
 	}
-	switch {
-	case rec.FinalAddress != "" && rec.FinalAddress != rec.Address, orgDomain(r.report.ReportingMTA) == org && r.facts.Refuser.Value != "":
+	other := r.facts.OtherIP.Value.IsValid()
+	if orgDomain(r.report.ReportingMTA) == org && r.facts.Refuser.Value != "" && (other || r.tookFromAServer(org)) {
 		return name
-	case r.facts.OtherIP.Value.IsValid():
-		if d := r.destination(rec); d != nil && d.Status == TakesMail {
-			for _, mx := range d.MX {
-				if orgDomain(mx.Host) == org {
-					return name
-				}
+	}
+	if d := r.destination(r.main()); other && d != nil && d.Status == TakesMail {
+		for _, mx := range d.MX {
+			if orgDomain(mx.Host) == org {
+				return name
 			}
 		}
 	}
 	return ""
+}
+
+// tookFromAServer reports whether the returned mail shows that a server of an organization
+// took it from another on the internet, and not from a client that logged in.
+func (r *run) tookFromAServer(org string) bool {
+	o := r.report.Original
+	if o == nil {
+		return false
+	}
+	for _, field := range o.Received {
+		if orgDomain(byHost(field)) != org {
+			continue
+		}
+		from := firstAddr(field)
+		return from.IsValid() && from != r.facts.IP.Value && !submitted(field)
+	}
+	return false
+}
+
+// submitted reports whether a Received field is of a client that logged in (RFC 3848).
+func submitted(field string) bool {
+	words := strings.Fields(strings.ToLower(field))
+	for i, word := range words[:max(0, len(words)-1)] {
+		if word != "with" {
+			continue
+		}
+		switch strings.Trim(words[i+1], ";") {
+		case "esmtpa", "esmtpsa", "utf8smtpa", "utf8smtpsa", "asmtp", "lmtpa", "lmtpsa":
+			return true
+		}
+	}
+	return false
 }
 
 // forwarded turns a cause that concerns the sending server, or its address, into one of
@@ -162,52 +196,64 @@ func (r *run) forwarded(c *Cause) {
 		{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: r.fillFor(*c, "Ask the recipient another way for an address to which nothing is forwarded.")},
 	}
 	if ofServer(c.Kind) {
-		c.steps[0].URL = r.page()
+		c.steps[0].URL = r.page(c)
 	} else {
 		c.steps = append(c.steps, Step{Phase: PhaseCleanUp, Action: finding.Edit, Who: you, What: r.fill("Leave the SPF record as it is, and sign your mail with DKIM as {from}: a signature outlives forwarding, SPF does not."), Verify: "A test mail shows dkim=pass."})
 	}
 }
 
 // doubts are signs that somebody else sent the mail, by what the caller says of their own
-// mail alone; [run.refuted] looks whether DNS bears them out. What went through a server of
-// the caller's is not doubted.
-func (r *run) doubts() []string {
+// mail alone, and the address that it came from; [run.doubt] looks whether DNS bears them
+// out. What went through a server of the caller's, or was submitted with a login, is not
+// doubted.
+func (r *run) doubts() (signs []string, came netip.Addr) {
 	o := r.report.Original
-	if o == nil || len(o.Received) == 0 || len(r.OwnDomains)+len(r.OwnAddresses) > 0 || !r.IP.IsValid() || !strings.Contains(r.MailFrom, "@") {
-		return nil
+	if o == nil || len(o.Received) == 0 || len(r.OwnDomains)+len(r.OwnAddresses) > 0 || !r.IP.IsValid() || r.HELO == "" || !strings.Contains(r.MailFrom, "@") {
+		return nil, came
 	}
 	ip := r.IP.Unmap()
-	own := ownership{domains: []string{orgDomain(r.MailFrom)}, addresses: []netip.Prefix{netip.PrefixFrom(ip, ip.BitLen())}}
-	for _, name := range []string{r.HELO, addressOf(r.messageHeader().Get("From"))} {
-		if name != "" {
-			own.domains = append(own.domains, orgDomain(name))
+	own := ownership{domains: []string{orgDomain(r.MailFrom), orgDomain(r.HELO)}, addresses: []netip.Prefix{netip.PrefixFrom(ip, ip.BitLen())}}
+	if from := addressOf(r.messageHeader().Get("From")); from != "" {
+		own.domains = append(own.domains, orgDomain(from))
+	}
+	if own.owns(domainOf(r.report.ReportingMTA)) || slices.ContainsFunc(o.Received, func(field string) bool { return own.owns(domainOf(byHost(field))) || submitted(field) }) {
+		return nil, came
+	}
+	if came = r.facts.IP.Value; came == ip {
+		came = firstAddr(o.Received[0])
+	}
+	if !came.IsValid() || came == ip {
+		return nil, came
+	}
+	return r.notYours(own, came), came
+}
+
+// doubt asks DNS about the address that a doubted mail came from. Only when SPF does not
+// let it and its name is not under the sender's domain was the mail somebody else's.
+func (r *run) doubt(ctx context.Context) {
+	signs, came := r.doubts()
+	if r.foreign != nil || signs == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.timeout/2)
+	defer cancel()
+	defer func() { _ = recover() }() // a defect in it leaves the doubt open
+	org := orgDomain(r.MailFrom)
+	res := spf.Check(ctx, r.resolver, spf.Query{IP: came, MailFrom: r.MailFrom, Now: r.now})
+	rev := iprev.Check(ctx, r.resolver, came, "")
+	for _, n := range rev.Names {
+		if n.Confirmed && orgDomain(n.Host) == org {
+			return
 		}
 	}
-	if own.owns(domainOf(r.report.ReportingMTA)) {
-		return nil
+	if res.Result != spf.Fail && res.Result != spf.SoftFail {
+		return
 	}
-	for _, field := range o.Received {
-		if own.owns(domainOf(byHost(field))) {
-			return nil
-		}
+	r.foreign = signs
+	if r.facts.IP.Value != came {
+		r.facts.OtherIP = r.facts.IP
+		r.facts.IP = Known[netip.Addr]{came, "the topmost Received field of the returned mail"}
 	}
-	came := r.facts.IP
-	if came.Value == ip {
-		came = Known[netip.Addr]{firstAddr(o.Received[0]), "the topmost Received field of the returned mail"}
-	}
-	if !came.Value.IsValid() || came.Value == ip {
-		return nil
-	}
-	before := r.facts.IP
-	r.facts.IP = came
-	signs := r.notYours(own)
-	switch {
-	case signs == nil:
-		r.facts.IP = before
-	case before.Value == ip:
-		r.facts.OtherIP = before
-	}
-	return signs
 }
 
 // byHost is the server that wrote a Received field.
@@ -229,14 +275,4 @@ func firstAddr(field string) netip.Addr {
 		}
 	}
 	return netip.Addr{}
-}
-
-// refuted reports whether DNS says that the address which sent the mail is none of the
-// sender's: SPF does not let it, and its name is not under the sender's domain.
-func (r *run) refuted() bool {
-	a, rev := r.findings.auth, r.findings.reverse
-	if a == nil || a.SPF == nil || a.SPF.IP != r.facts.IP.Value || rev == nil {
-		return false
-	}
-	return (a.SPF.Result == spf.Fail || a.SPF.Result == spf.SoftFail) && a.Vouched() == ""
 }

@@ -1,6 +1,7 @@
 package rebound
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -30,6 +31,16 @@ func (s *statement) vague() bool {
 	return s.rec.Certainty == bounce.Possible && s.reason.Category() == bounce.Unclassified
 }
 
+// ofStanding reports whether the receiver speaks of what it thinks of the sender, which a
+// listing may explain.
+func (s *statement) ofStanding() bool {
+	switch s.reason {
+	case bounce.IPReputation, bounce.DomainReputation, bounce.SpamContent, bounce.IPListed, bounce.DomainListed:
+		return true
+	}
+	return false
+}
+
 // operatorNames are how replies name a list without its zone.
 var operatorNames = map[string]string{"Spamhaus": "spamhaus-zen", "UCEPROTECT": "uceprotect-1"}
 
@@ -37,6 +48,7 @@ var operatorNames = map[string]string{"Spamhaus": "spamhaus-zen", "UCEPROTECT": 
 // before those of addresses: they stop more mail.
 func (r *run) state() {
 	var sender, other []statement
+	folded := 0
 	for i := range r.report.Recipients {
 		rec := &r.report.Recipients[i]
 		r.correct(rec)
@@ -57,12 +69,21 @@ func (r *run) state() {
 		}
 		if at := indexStatement(*group, s); at >= 0 {
 			(*group)[at].count++
-		} else {
+		} else if len(*group) < maxStatements {
 			*group = append(*group, s)
+		} else {
+			folded++
 		}
 	}
 	r.statements = append(sender, other...)
+	if folded > 0 {
+		r.note(fmt.Sprintf("%d recipients more were refused in other words; each stands in the list of recipients alone.", folded))
+	}
 }
+
+// maxStatements bounds, for the sender's faults and for the others, what a diagnosis tells
+// one by one: a reader has no use for more, and each costs look-ups.
+const maxStatements = 25
 
 // stopsMore reports whether a fault of the sender stops other mail as well.
 func stopsMore(reason bounce.Reason) bool {
@@ -195,7 +216,7 @@ func (r *run) own() ownership { return ownership{r.OwnDomains, r.OwnAddresses} }
 // notYours returns signs that somebody else sent the mail under the caller's
 // name, or nil. It needs to know what is the caller's, and at least two signs
 // against and none for.
-func (r *run) notYours(own ownership) []string {
+func (r *run) notYours(own ownership, ip netip.Addr) []string {
 	o := r.report.Original
 	if o == nil || len(own.domains)+len(own.addresses) == 0 {
 		return nil
@@ -223,7 +244,7 @@ func (r *run) notYours(own ownership) []string {
 		if len(o.Received) > 0 {
 			signs = append(signs, "none of your addresses is in its Received fields")
 		}
-		if ip := r.facts.IP.Value; ip.IsValid() {
+		if ip.IsValid() {
 			if own.ownsAddr(ip) {
 				return nil
 			}

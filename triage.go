@@ -50,7 +50,8 @@ type Group struct {
 	Diagnosis *Diagnosis `json:"diagnosis,omitempty"`
 
 	first     Case
-	addresses []string
+	addresses []string // to suppress
+	kept      []string // of a domain that takes no mail
 }
 
 type groupKey struct {
@@ -85,7 +86,7 @@ const (
 // once, with DNS asked once. Memory does not grow with their number, but for the addresses
 // to suppress. When ctx ends, what was read by then is told, with a note.
 func (d *Diagnoser) Triage(ctx context.Context, items iter.Seq[Item], o TriageOptions) *Triaged {
-	t := &triage{d: d, o: o, out: &Triaged{Suppress: []string{}, Notes: []string{}, Schema: Schema}, groups: map[groupKey]*Group{}, seen: map[string]bool{}}
+	t := &triage{d: d, o: o, out: &Triaged{Suppress: []string{}, Notes: []string{}, Schema: Schema}, groups: map[groupKey]*Group{}, seen: map[string]*Group{}}
 	if t.o.Progress == nil {
 		t.o.Progress = func(int, int, int) {}
 	}
@@ -101,7 +102,7 @@ type triage struct {
 	out    *Triaged
 	groups map[groupKey]*Group
 	order  []*Group
-	seen   map[string]bool // addresses
+	seen   map[string]*Group // addresses; nil for those to keep
 	over   int             // addresses beyond maxSuppress
 }
 
@@ -112,6 +113,7 @@ type part struct {
 	count     int
 	addresses []string // to suppress
 	keep      []string
+	of        []bounce.Recipient
 }
 
 // read takes the items in batches, each batch side by side, in order.
@@ -183,6 +185,7 @@ func (d *Diagnoser) parts(c Case) ([]part, *bounce.Report) {
 		return []part{p}, report
 	}
 	var list []part
+	unknown := r.allUnknown()
 	for i := range r.report.Recipients {
 		rec := &r.report.Recipients[i]
 		if rec.Action != bounce.Failed && rec.Action != bounce.Delayed {
@@ -195,6 +198,10 @@ func (d *Diagnoser) parts(c Case) ([]part, *bounce.Report) {
 			list = append(list, part{key: key, fault: rowOf(rec.Reason).fault})
 		}
 		list[at].count++
+		list[at].of = append(list[at].of, r.original.Recipients[i])
+		if unknown {
+			rec.Suppress = false
+		}
 		list[at].sort(r, r.report.Recipients[i:i+1])
 	}
 	return list, report
@@ -239,7 +246,12 @@ func (t *triage) add(item Item, report *bounce.Report, p part) {
 	if g == nil {
 		g = &Group{Kind: p.key.kind, Fault: p.fault, Provider: p.key.provider, IP: p.key.ip, Domain: p.key.domain, List: p.key.list, Examples: []string{}}
 		g.first = item.Case
-		g.first.Bounce, g.first.Err, g.first.Reply, g.first.Report = nil, nil, "", report
+		// The group's own recipients alone: those of another group are another's matter.
+		own := *report
+		if p.of != nil {
+			own.Recipients = p.of
+		}
+		g.first.Bounce, g.first.Err, g.first.Reply, g.first.Report = nil, nil, "", &own
 		t.groups[p.key] = g
 		t.order = append(t.order, g)
 	}
@@ -248,28 +260,38 @@ func (t *triage) add(item Item, report *bounce.Report, p part) {
 		g.Examples = append(g.Examples, item.Name)
 	}
 	for _, address := range p.addresses {
-		if t.remember(address) {
-			g.addresses = append(g.addresses, address)
-		}
+		t.remember(address, g)
 	}
 	for _, address := range p.keep {
-		if t.remember(address) {
-			t.out.Keep++
+		t.remember(address, nil)
+		if g.Kind == bounce.UnknownDomain && len(g.kept) < maxSuppress {
+			g.kept = append(g.kept, address)
 		}
 	}
 }
 
-// remember reports whether an address is new, of those that are remembered.
-func (t *triage) remember(address string) bool {
+// remember keeps an address for the first group that suppresses it; one refusal for good
+// outweighs others that pass.
+func (t *triage) remember(address string, g *Group) {
+	local, domain, _ := strings.Cut(address, "@")
+	address = local + "@" + strings.ToLower(domain)
+	before, known := t.seen[address]
 	switch {
-	case t.seen[address]:
-		return false
-	case len(t.seen) >= maxSuppress:
+	case known && (before != nil || g == nil):
+		return
+	case !known && len(t.seen) >= maxSuppress:
 		t.over++
-		return false
+		return
 	}
-	t.seen[address] = true
-	return true
+	t.seen[address] = g
+	switch {
+	case g == nil:
+		t.out.Keep++
+		return
+	case known:
+		t.out.Keep--
+	}
+	g.addresses = append(g.addresses, address)
 }
 
 // harm orders kinds of cause: what stops all mail, a stream or a mailing before what
@@ -331,15 +353,28 @@ func (t *triage) diagnose(ctx context.Context) {
 	workers.Wait()
 }
 
+// heed lets the diagnosis of a group decide about its addresses: DNS says whether a domain
+// takes mail, and a mail of somebody else's is nobody's fault.
+func (t *triage) heed(g *Group, d *Diagnosis) {
+	switch {
+	case d.Causes[0].Kind == NotYours, g.Kind == bounce.UnknownDomain && len(d.Suppress) == 0:
+		t.out.Keep += len(g.addresses)
+		g.addresses = nil
+	case g.Kind == bounce.UnknownDomain:
+		for _, address := range g.kept {
+			t.remember(address, g)
+		}
+	}
+}
+
 func (t *triage) conclude(ctx context.Context) {
 	without := 0
 	t.out.Groups = make([]Group, 0, len(t.order))
 	for _, g := range t.order {
 		if d := g.Diagnosis; d == nil {
 			without++
-		} else if g.Kind == bounce.UnknownDomain && len(g.addresses) > 0 && len(d.Suppress) == 0 {
-			t.out.Keep += len(g.addresses) // DNS says otherwise
-			g.addresses = nil
+		} else {
+			t.heed(g, d)
 		}
 		g.Suppress = len(g.addresses)
 		t.out.Suppress = append(t.out.Suppress, g.addresses...)

@@ -8,7 +8,7 @@ import (
 
 // words are those for how far a step is.
 var words = map[rebound.Progress]string{
-	rebound.Done: "done", rebound.NotYet: "not yet", rebound.Untold: "could not tell", rebound.Private: "only you know",
+	rebound.Done: "settled", rebound.NotYet: "not yet", rebound.Due: "now due", rebound.Untold: "could not tell", rebound.Private: "only you know",
 }
 
 // answers say whether mail may go again.

@@ -508,7 +508,7 @@ func TestRecheck(t *testing.T) {
 		}
 	}
 	status, text, _ = recheck(gone.String(), file)
-	if status != exitDone || !strings.HasPrefix(text, "Send again  yes.") || !strings.Contains(text, "6. [not yet] you: Then send one test") || !strings.Contains(text, "Nothing stands in its way now.") {
+	if status != exitDone || !strings.HasPrefix(text, "Send again  yes.") || !strings.Contains(text, "6. [now due] you: Then send one test") || !strings.Contains(text, "Nothing stands in its way now.") {
 		t.Errorf("off the list: status %d\n%s", status, text)
 	}
 	if _, text, _ = recheck(gone.String(), "-json", "-redact", file); !strings.Contains(text, `"resume":"yes"`) || strings.Contains(text, "anna@") {

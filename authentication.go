@@ -151,11 +151,40 @@ func checkAuth(prefixes ...string) func(context.Context, *run) (finding.Outcome,
 				}
 			}
 		}
+		if broke := r.broken(); len(list) == 0 && broke != "" {
+			return finding.Broke, broke, nil
+		}
+		if list, why := r.half(list); why != "" {
+			return finding.Unknown, why, list
+		}
 		if len(list) == 0 {
 			return finding.Clean, "nothing is wrong", nil
 		}
 		return worst(list)
 	}
+}
+
+// broken says what failed in the parts that were put through together, or "".
+func (r *run) broken() string {
+	if r.findings.auth == nil {
+		return "a part of the authentication failed"
+	}
+	for _, f := range r.findings.authFindings {
+		if f.Outcome == finding.Broke {
+			return f.Fact
+		}
+	}
+	return ""
+}
+
+// half says why a failure of DMARC is not certain: what one of the two methods would give
+// is not known, and it may pass.
+func (r *run) half(list []finding.Finding) ([]finding.Finding, string) {
+	a := r.findings.auth
+	if len(list) == 0 || list[0].Code != "dmarc.fail" || r.spfLeg().state != NotAsked && r.dkimLeg().state != NotAsked {
+		return list, ""
+	}
+	return nil, fmt.Sprintf("whether DMARC of %s passes is not known: %s", a.DMARC.Domain, "SPF or DKIM could not be checked")
 }
 
 // findingsOf are the findings of the authentication whose codes begin so, and that
@@ -340,6 +369,9 @@ func (r *run) compareAuth(s statement, c *Cause) {
 		c.steps = r.authSteps(legs)
 	default:
 		c.Detail = text
+		if steps := r.stepsBySaid(s, c); steps != nil {
+			c.steps = steps
+		}
 		if said == nil && r.findings.auth == nil {
 			c.Detail = "The reply gives no verdict on SPF, DKIM and DMARC one by one."
 		}
@@ -360,7 +392,11 @@ func (r *run) legsFor(s statement, kind CauseKind) (legs []leg, all bool) {
 	case bounce.DKIMFailed:
 		return []leg{r.dkimLeg()}, true
 	case bounce.DMARCFailed:
-		return []leg{r.dmarcLeg()}, true
+		l := r.dmarcLeg()
+		if d := r.findings.auth.DMARC; d != nil && d.Result == dmarc.None {
+			l.state = NotAsked // the policy that the receiver speaks of is not there to be compared
+		}
+		return []leg{l}, true
 	}
 	three := []leg{r.spfLeg(), r.dkimLeg(), r.dmarcLeg()}
 	wanted := three[:2]
@@ -391,6 +427,35 @@ func (r *run) until(ttl time.Duration) string {
 		return at.Format("15:04 MST")
 	}
 	return at.Format("2 January 15:04 MST")
+}
+
+// stepsBySaid names what the receiver says to fail, where that could not be compared, and
+// what to do about each.
+func (r *run) stepsBySaid(s statement, c *Cause) []Step {
+	if c.Kind != bounce.Unauthenticated {
+		return nil
+	}
+	kinds := map[string]CauseKind{"spf": bounce.SPFFailed, "dkim": bounce.DKIMFailed, "dmarc": bounce.DMARCFailed}
+	var names []string
+	var steps []Step
+	passes := false
+	for _, l := range s.rec.Legs {
+		if strings.EqualFold(l.Result, "pass") {
+			passes = true
+			continue
+		}
+		names = append(names, strings.ToUpper(l.Method))
+		for _, row := range stepRows {
+			if row.kind == kinds[l.Method] {
+				steps = append(steps, r.step(row, c))
+			}
+		}
+	}
+	if !passes || len(steps) == 0 {
+		return nil
+	}
+	c.Summary = strings.Join(names, " and ") + " did not pass, which the receiver demands"
+	return steps
 }
 
 // failing names the methods that do not pass.
@@ -468,8 +533,14 @@ func (r *run) compareSender(_ statement, c *Cause) {
 		c.Detail = "The domain of the envelope sender could not be looked up."
 		return
 	}
-	c.State = NotCheckable
-	c.Detail = fmt.Sprintf("The domain %s exists and takes mail; whether the address does, its own server alone knows.", a.Sender.Domain)
+	c.Detail = fmt.Sprintf("The domain %s exists and takes mail.", a.Sender.Domain)
+	if text := strings.ToLower(r.of(c).Reply.Text); strings.Contains(text, "domain") || strings.Contains(text, "dns") {
+		r.gone(c, a.Sender.Answer.TTL, c.Detail+" It changed since, or the receiver's resolver failed then.", c.Detail+" It changed since, or the receiver's resolver failed.")
+	} else {
+		c.State, c.Summary = NotCheckable, "the receiver does not accept the envelope sender's address"
+		c.Detail += " Receivers that doubt an address ask its own server whether it takes mail for it."
+		c.steps = []Step{{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: fmt.Sprintf("See that the mail server of %s accepts RCPT TO:<%s> after MAIL FROM:<>, from any address.", a.Sender.Domain, r.facts.MailFrom.Value), Verify: "It answers 250."}}
+	}
 	c.Evidence = append(c.Evidence, dns(a.Sender.Answer)...)
 }
 

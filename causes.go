@@ -55,7 +55,7 @@ func causeRows() []causeRow {
 		{bounce.Unauthenticated, OfSender, "the mail passes neither SPF nor DKIM", (*run).compareAuth, "stream", "a test mail is authenticated"},
 		{bounce.PTR, OfSender, "{ip} has no reverse DNS that leads back", (*run).comparePTR, "", ""},
 		{bounce.HELO, OfSender, "the HELO name of the sending server is refused", (*run).compareHELO, "", ""},
-		{bounce.SenderUnknown, OfSender, "the envelope sender or its domain does not exist", (*run).compareSender, "stream", "the sender's domain resolves and takes mail"},
+		{bounce.SenderUnknown, OfSender, "the envelope sender or its domain does not exist", (*run).compareSender, "stream", "the sender's address is accepted"},
 		{bounce.SenderMismatch, OfSender, "the account may not send under this From address", nil, "stream", "the address is verified"},
 		{bounce.DynamicIP, OfSender, "{ip} is in a range for no direct mail", (*run).compareListing, "", ""},
 		{bounce.IPListed, OfSender, "the receiver says that {ip} is on a block list", (*run).compareListing, "ip", "it is off the list"},
@@ -152,11 +152,19 @@ func (r *run) addBeside(s statement, c Cause) {
 	case r.onTheWay(&s) && (s.reason == bounce.RelayDenied || strings.Contains(text, "login") || strings.Contains(text, "authenticat")):
 		r.add(Cause{
 			Kind: bounce.AuthRequired, Certainty: bounce.Possible, State: NotCheckable, Fault: OfSender, Summary: "{host} is a relay on the way, and may want a login",
-			Detail: r.fillFor(Cause{rec: s.rec}, "{host} is no mail server of {domain} by DNS: the recipient's servers were never asked."), Evidence: replyEvidence(s.rec)[:1], rec: s.rec, count: s.count,
+			Detail: r.fillFor(Cause{rec: s.rec}, "{host} is no mail server of {domain} by DNS: the recipient's servers were never asked."), Evidence: replyEvidence(s.rec)[:1], rec: s.rec, count: s.count, steps: besideRelay(s.reason),
 		})
 	case r.onTheWay(&s):
 		r.note(r.fillFor(Cause{rec: s.rec}, "{host} is no mail server of {domain} by DNS: it is a relay on the way, and the recipient's servers were never asked."))
 	}
+}
+
+// besideRelay: what a denied relay asks for says that one logs in already.
+func besideRelay(reason bounce.Reason) []Step {
+	if reason == bounce.RelayDenied {
+		return []Step{}
+	}
+	return nil
 }
 
 // gaveUp reports whether a mail was tried until its time ran out: the sender's own server
@@ -175,14 +183,17 @@ func (r *run) onTheWay(s *statement) bool {
 // openFirst puts what still holds before what is gone: of several refusals, the open one
 // says what to do.
 func (r *run) openFirst() {
-	slices.SortStableFunc(r.out.Causes, func(a, b Cause) int { return settled(a) - settled(b) })
-}
-
-func settled(c Cause) int {
-	if c.State == Cleared || c.State == Contradicted {
-		return 1
+	var open, settled []Cause
+	for _, c := range r.out.Causes {
+		// That it was given up goes with what stood in the way.
+		beside := c.Kind == bounce.Expired && len(open) == 0 && len(settled) > 0
+		if c.State == Cleared || c.State == Contradicted || beside {
+			settled = append(settled, c)
+		} else {
+			open = append(open, c)
+		}
 	}
-	return 0
+	r.out.Causes = append(open, settled...)
 }
 
 // likelyFirst puts what is seen and was not stated before a statement that says no more
@@ -375,6 +386,13 @@ func ageText(d time.Duration) string {
 func (r *run) compareListing(s statement, c *Cause) {
 	if internal := privateItem(s.rec); internal != "" {
 		c.Fault, c.Summary = NotTold, "the receiver refused an address of a private network, "+internal
+		if !r.onTheWay(&s) {
+			c.Kind, c.Fault, c.response = bounce.Misconfigured, OfReceiver, bounce.AskRecipient
+			c.steps = []Step{
+				{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: r.fillFor(*c, "Tell the recipient's postmaster by another way, with this reply, that it asks lists about "+internal+", an address of its own network."), Verify: "A test mail is accepted after the answer."},
+				{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: "Send one test after the answer. What is urgent goes to the recipient another way."},
+			}
+		}
 		c.Detail = fmt.Sprintf("The reply names %s, a private address, which no list can hold: a relay inside the receiver's network, or one of your own, was asked about.", internal)
 		return
 	}

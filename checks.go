@@ -209,8 +209,11 @@ func (r *run) domains() []dnsbl.Target {
 		}
 	}
 	for _, s := range r.statements {
-		if s.reason == bounce.DomainListed {
-			for _, item := range s.items {
+		if s.reason != bounce.DomainListed {
+			continue
+		}
+		for _, item := range s.items {
+			if len(list) < maxItems {
 				add(item, 0)
 			}
 		}
@@ -223,6 +226,10 @@ func (r *run) domains() []dnsbl.Target {
 	}
 	return list
 }
+
+// maxItems bounds the domains that replies name and lists are asked about: each costs a
+// question for each list, of which their operators allow few.
+const maxItems = 10
 
 func checkIPLists(ctx context.Context, r *run) (finding.Outcome, string, []finding.Finding) {
 	var targets []dnsbl.Target

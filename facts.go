@@ -65,10 +65,11 @@ func (r *run) gather() {
 			f.MailFrom = first(f.MailFrom, Known[string]{leg.Domain, "the receiver's SPF verdict"})
 		}
 	}
+	f.From = first(f.From, Known[string]{refusedDomain(rec.Reply.Text), "the receiver's reply"})
 	f.Bulk = f.Bulk || r.Case.Bulk || header.Get("List-Unsubscribe") != "" || header.Get("List-Id") != ""
-	f.Recipient = first(Known[string]{rec.Address, "the bounce"}, Known[string]{r.Recipient, "the caller"}, Known[string]{named(rec.Reply.Text, r.MailFrom, f.From.Value), "the receiver's reply"})
-	if f.HELO.Value == "" && rec.Reason == bounce.HELO {
-		f.HELO = first(Known[string]{refusedHELO(rec.Reply.Text), "the receiver's reply"})
+	f.Recipient = first(Known[string]{rec.Address, "the bounce"}, Known[string]{r.Recipient, "the caller"}, Known[string]{named(rec, r.MailFrom, f.From.Value), "the receiver's reply"})
+	if name := refusedHELO(rec.Reply.Text); name != "" && rec.Reason == bounce.HELO {
+		f.HELO = Known[string]{name, "the receiver's reply"} // it saw what was said
 	}
 	f.Refuser = first(Known[string]{rec.RemoteMTA, "the bounce"})
 	f.Provider = rec.Provider
@@ -158,15 +159,23 @@ func namedIP(rec *bounce.Recipient) netip.Addr {
 	return netip.Addr{}
 }
 
-// named returns the one address in angle brackets that a reply names, or "": not
-// that of the sender.
-func named(text string, senders ...string) string {
-	open := strings.IndexByte(text, '<')
-	end := strings.IndexByte(text, '>')
-	if open < 0 || end < open || strings.Contains(text[end+1:], "<") {
-		return ""
+// named returns the one address in angle brackets that a reply names, and in one that says
+// that an address is wrong the one without them, or "": not that of the sender.
+func named(rec *bounce.Recipient, senders ...string) string {
+	text, address := rec.Reply.Text, ""
+	if open := strings.IndexByte(text, '<'); open >= 0 {
+		end := strings.IndexByte(text, '>')
+		if end < open || strings.Contains(text[end+1:], "<") {
+			return ""
+		}
+		address = text[open+1 : end]
+	} else if rec.Reason.OfAddress() && strings.Count(text, "@") == 1 {
+		for word := range strings.FieldsFuncSeq(text, func(c rune) bool { return strings.ContainsRune(" (),;\"'", c) }) {
+			if strings.Contains(word, "@") {
+				address = strings.Trim(word, ".:")
+			}
+		}
 	}
-	address := text[open+1 : end]
 	if _, err := mail.ParseAddress(address); err != nil {
 		return ""
 	}
@@ -176,6 +185,21 @@ func named(text string, senders ...string) string {
 		}
 	}
 	return address
+}
+
+// refusedDomain is the author's domain as a reply names it: "sending domain shop.example
+// does not meet", "Unauthenticated email from shop.example is not accepted".
+func refusedDomain(text string) string {
+	for _, lead := range []string{"sending domain ", "Unauthenticated email from "} {
+		if _, rest, ok := strings.Cut(text, lead); ok {
+			name, _, _ := strings.Cut(rest, " ")
+			name = strings.ToLower(strings.Trim(name, ".,;'\""))
+			if t, err := dnsbl.Domain(name); err == nil && strings.Contains(t.String(), ".") {
+				return t.String()
+			}
+		}
+	}
+	return ""
 }
 
 // refusedHELO returns the name in "<localhost>: Helo command rejected".

@@ -101,7 +101,8 @@ var stepRows = []stepRow{
 	{bounce.IPReputation, PhaseAsk, finding.Request, server, "Ask the receiver to lift its block of {ip}, by the way that its reply or its postmaster page names.", "{page}", "A test mail to the same receiver is accepted."},
 	{bounce.DomainReputation, PhaseRepair, finding.Edit, you, "Send to those alone who asked for it and read it, and less, until complaints are below 0.1 %.", "", "The receiver's own figures (Postmaster Tools, SNDS) improve."},
 	{bounce.OpenRelay, PhaseRepair, finding.Edit, server, "Close the relay: take mail for other domains from known clients with a login alone.", "", "A relay test from outside is refused."},
-	{bounce.RateLimited, PhaseRetest, finding.Wait, you, "Send less at a time to this receiver, over fewer connections, and try again later.", "", "The mail is accepted."},
+	{bounce.RateLimited, PhaseRepair, finding.Edit, server, "Send less at a time to this receiver, over fewer connections, and to people who read your mail first.", "", "Fewer of its replies put mail off."},
+	{bounce.RateLimited, PhaseRetest, finding.Wait, you, "Then try again, an hour later at first.", "", "The mail is accepted."},
 	{bounce.SenderQuota, PhaseRetest, finding.Wait, you, "Wait until the quota of the account is free again, or have it raised.", "", "The mail is accepted."},
 	{bounce.Greylisted, PhaseRetest, finding.Wait, you, "Try again from the same address with the same envelope after 5, 15 and 60 minutes, for up to five days. A program without a queue hands its mail to an MTA or relay that has one.", "", "The mail is accepted."},
 	{bounce.RecipientPolicy, PhaseAsk, finding.Ask, you, "Ask the recipient another way to allow your mail, or to have it released.", "", "The mail is accepted."},
@@ -459,11 +460,11 @@ func (r *run) unremovable(c *Cause) []Step {
 				continue
 			}
 			name = l.Name
-			steps = append(steps, Step{Phase: PhaseAsk, Action: finding.Request, Who: r.server(), What: r.fillFor(*c, "Tell the provider of {ip}, which alone can deal with the neighbours that " + name + " lists it for; pay nobody for an exemption."), URL: l.RemovalURL, Takes: l.Expires, List: l.Zone})
+			steps = append(steps, Step{Phase: PhaseAsk, Action: finding.Request, Who: r.server(), What: r.fillFor(*c, "Tell the provider of {ip}, which alone can deal with the neighbours that "+name+" lists it for; pay nobody for an exemption."), URL: l.RemovalURL, Takes: l.Expires, List: l.Zone})
 		}
 	}
 	return append([]Step{
-		{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: r.fillFor(*c, "Ask the recipient's postmaster by another way to let {ip} through, and not to refuse mail for " + name + " alone: it lists whole networks.")},
+		{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: r.fillFor(*c, "Ask the recipient's postmaster by another way to let {ip} through, and not to refuse mail for "+name+" alone: it lists whole networks.")},
 		{Phase: PhaseAsk, Action: finding.Edit, Who: r.server(), What: "Send what cannot wait through a relay whose address is in another network: " + name + " takes off no single sender.", Verify: "The receiver accepts it."},
 	}, steps...)
 }
@@ -518,7 +519,7 @@ func (r *run) delist(l *dnsbl.List, t dnsbl.Target, res *dnsbl.Result) []Step {
 	if ask.Action == finding.Request {
 		ask.Takes = "the list decides"
 		if removal.Expires != "" {
-			ask.Takes += "; entries: " + removal.Expires
+			ask.Takes += "; " + removal.Expires
 		}
 	}
 	if removal.Who == "isp" {

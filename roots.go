@@ -1,8 +1,10 @@
 package rebound
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"net/mail"
 	"net/netip"
 	"slices"
 	"strings"
@@ -87,6 +89,16 @@ func (r *run) brokenRecord(Cause) (Cause, bool) {
 	return c, true
 }
 
+// ofList reports whether the mail came through a mailing list, by its fields (RFC 2369, RFC
+// 2919).
+func (r *run) ofList() bool {
+	m, err := mail.ReadMessage(bytes.NewReader(append(bytes.Clone(r.refusedHeader()), "\r\n"...)))
+	if err != nil {
+		return false
+	}
+	return m.Header.Get("List-Id") != "" || m.Header.Get("List-Post") != "" || strings.EqualFold(m.Header.Get("Precedence"), "list")
+}
+
 // brokenOnTheWay: the author's domain signed, and somebody behind it changed the mail, as
 // a mailing list does that adds a footer.
 func (r *run) brokenOnTheWay(Cause) (Cause, bool) {
@@ -98,6 +110,12 @@ func (r *run) brokenOnTheWay(Cause) (Cause, bool) {
 		}
 		if s.Body != dkim.Altered || orgDomain(s.Domain) != from || orgDomain(r.facts.MailFrom.Value) == from {
 			continue
+		}
+		if !r.ofList() {
+			return Cause{
+				Kind: bounce.DKIMFailed, Fault: OfSender, Summary: "the body was changed after " + s.Domain + " had signed it", Detail: s.Why + " A gateway behind the signing server does so.", Source: "RFC 6376, section 3.7",
+				steps: []Step{{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: fmt.Sprintf("Sign last: have the gateway that changes the mail sign as %s with a key that is published there, or let it change nothing that was signed.", s.Domain), Verify: "A test mail shows dkim=pass with header.d=" + s.Domain + "."}},
+			}, true
 		}
 		c := Cause{Kind: bounce.DKIMFailed, Fault: OfForwarder, Summary: "the body was changed after " + s.Domain + " had signed it", Detail: s.Why, Source: "RFC 6376, section 3.7"}
 		c.Detail += " A mailing list that adds a footer, or a gateway, does so; the domain of the author cannot prevent it."

@@ -103,7 +103,7 @@ type triage struct {
 	groups map[groupKey]*Group
 	order  []*Group
 	seen   map[string]*Group // addresses; nil for those to keep
-	over   int             // addresses beyond maxSuppress
+	over   int               // addresses beyond maxSuppress
 }
 
 // A part is what one bounce says of some of its recipients.

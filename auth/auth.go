@@ -190,7 +190,7 @@ func organization(name string) string {
 // not: then it may be a forwarder's or a forger's, and is not to be let send.
 func (r *Report) Vouched() string {
 	if r.input.Own {
-		return "you say that it is yours"
+		return "you name it as your sending address"
 	}
 	if r.IPRev == nil || r.SPF == nil || r.SPF.Domain == "" {
 		return ""

@@ -99,6 +99,9 @@ func (c *Checker) check(ctx context.Context, until <-chan struct{}, targets iter
 				return
 			}
 		}
+		if p := r.broke.Load(); p != nil {
+			panic(*p)
+		}
 	}
 }
 
@@ -159,7 +162,8 @@ type run struct {
 	results  chan Result
 	free     atomic.Int32 // workers that may still be started
 	workers  sync.WaitGroup
-	others   sync.WaitGroup // questions that no result waits for
+	others   sync.WaitGroup      // questions that no result waits for
+	broke    atomic.Pointer[any] // what the resolver panicked with
 }
 
 // A round is the asking of all lists about one target.

@@ -137,8 +137,14 @@ func (r *run) patience(ctx context.Context) time.Duration {
 }
 
 // put asks the resolver.
-func (r *run) put(ctx context.Context, a access, name string, t resolve.Type) resolve.Answer {
-	answer := r.resolver.Resolve(ctx, name, t)
+func (r *run) put(ctx context.Context, a access, name string, t resolve.Type) (answer resolve.Answer) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.broke.CompareAndSwap(nil, &p) // told to the caller, in its own goroutine
+			answer = resolve.Answer{Name: name, Type: t, Status: resolve.Other}
+		}
+	}()
+	answer = r.resolver.Resolve(ctx, name, t)
 	if a.key != "" {
 		answer = answer.Mask(a.key)
 	}

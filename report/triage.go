@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/rebound-mail/rebound"
+	"github.com/rebound-mail/rebound/bounce"
 )
 
 // Triage is the report of what many bounces come to: each group with its cause and the
@@ -28,7 +29,14 @@ func Triage(t *rebound.Triaged) *Document {
 }
 
 func group(g rebound.Group) item {
-	it := item{Text: fmt.Sprintf("%d %s: %s", g.Count, noun(g.Count, "refusal"), groupTitle(g))}
+	what := "refusal"
+	switch g.Kind {
+	case bounce.Complaint:
+		what = "report"
+	case bounce.Vacation, bounce.Receipted, bounce.Challenged, rebound.NotABounce, rebound.NotYours:
+		what = "message"
+	}
+	it := item{Text: fmt.Sprintf("%d %s: %s", g.Count, noun(g.Count, what), groupTitle(g))}
 	if d := g.Diagnosis; d != nil {
 		it.Lines = append(it.Lines, line{"why", d.Headline.Why, false}, line{"first", d.Headline.Do, false})
 	}

@@ -48,7 +48,7 @@ func (res *Result) fixes() []finding.Fix {
 			list = append(list, finding.Fix{Action: finding.Edit, What: fmt.Sprintf("Have the service that sends with bounces to %s use a name under %s (custom bounce or return path domain), with SPF of its own.", a.Domain, res.Org), Verify: verify})
 		case a.Would:
 			signs = signs || a.Method == "dkim"
-			list = append(list, finding.Fix{Action: finding.Edit, What: fmt.Sprintf("Repair %s of %s, which aligns: it is %s.", map[string]string{"spf": "SPF", "dkim": "the DKIM signature"}[a.Method], a.Domain, a.Result), Verify: verify})
+			list = append(list, finding.Fix{Action: finding.Edit, What: fmt.Sprintf("Make %s of %s pass, which aligns and gives %s now.", map[string]string{"spf": "SPF", "dkim": "the DKIM signature"}[a.Method], a.Domain, a.Result), Verify: verify})
 		}
 	}
 	if !signs {

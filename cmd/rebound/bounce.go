@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/rebound-mail/rebound"
 	"github.com/rebound-mail/rebound/bounce"
+	"github.com/rebound-mail/rebound/bounce/webhook"
 )
 
 func (a *app) bounceCommand() *cli.Command {
@@ -35,6 +37,7 @@ func (a *app) bounce(_ context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
+	a.rules = wordings
 	if reply := c.String("reply"); reply != "" {
 		if err := a.report(w, c, "", wordings.ParseReply(reply)); err != nil {
 			return err
@@ -52,12 +55,41 @@ func (a *app) bounce(_ context.Context, c *cli.Command) error {
 			}
 			return nil
 		}
+		reports, err := a.services(m)
+		if err != nil {
+			a.complain(fmt.Errorf("%s: %w", m.name, err))
+			return nil
+		}
+		for i, report := range reports {
+			if err := a.report(w, c, numbered(m.name, i+1), report); err != nil {
+				return err
+			}
+		}
+		if reports != nil {
+			return nil
+		}
 		return a.report(w, c, m.name, wordings.ParseBytes(m.raw))
 	})
 	if err != nil {
 		return err
 	}
 	return a.finish(c)
+}
+
+// services reads what a sending service posted, where that is what a file holds; nil where
+// it is a mail.
+func (a *app) services(m message) ([]*bounce.Report, error) {
+	if head := bytes.TrimSpace(m.raw); len(head) == 0 || head[0] != '{' && head[0] != '[' {
+		return nil, nil
+	}
+	reports, err := webhook.ParseWith(a.rules, m.raw)
+	if err != nil {
+		return nil, fmt.Errorf("it is JSON, and of no sending service that is known: %w", err)
+	}
+	if len(reports) == 0 {
+		return nil, errors.New("it tells of no bounce, deferral, complaint or delivery")
+	}
+	return reports, nil
 }
 
 func (a *app) report(w io.Writer, c *cli.Command, name string, rep *bounce.Report) error {

@@ -75,7 +75,7 @@ func (a *app) diagnose(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	d.Progress = a.progress()
+	d.Progress, a.rules = a.progress(), d.Rules
 	one := func(name string, cs rebound.Case) error { return a.one(ctx, c, d, name, cs) }
 	switch {
 	case demo:
@@ -92,6 +92,19 @@ func (a *app) diagnose(ctx context.Context, c *cli.Command) error {
 				a.complain(fmt.Errorf("%s: %w", m.name, m.err))
 				if c.Bool("json") {
 					return writeJSON(a.writer(c), failedLine{m.name, m.err.Error()})
+				}
+				return nil
+			}
+			if reports, err := a.services(m); err != nil {
+				a.complain(fmt.Errorf("%s: %w", m.name, err))
+				return nil
+			} else if reports != nil {
+				for i, report := range reports {
+					cs := base
+					cs.Report = report
+					if err := one(numbered(m.name, i+1), cs); err != nil {
+						return err
+					}
 				}
 				return nil
 			}

@@ -579,7 +579,7 @@ Nov 24 10:00:02 mx postfix/smtp[72]: 4F2A3: to=<u3@recipient.example>, relay=non
 	if _, text, _ := triage("-json", "-redact", reports); !strings.Contains(text, `"count":2`) || strings.Contains(text, "anna@") {
 		t.Errorf("JSON:\n%.800s", text)
 	}
-	if status, _, why := triage(write("labels.jsonl", `{"file":"a.eml","reason":"x"}`)); status != exitNothing || !strings.Contains(why, "labels.jsonl: is JSON, and not what rebound bounce -json writes") {
+	if status, _, why := triage(write("labels.jsonl", `{"file":"a.eml","reason":"x"}`)); status != exitNothing || !strings.Contains(why, "labels.jsonl: it is JSON, and of no sending service that is known") {
 		t.Errorf("other JSON: %d, %s", status, why)
 	}
 	rules := write("rules.txt", "id: own-house\nmatch: house rule\nscope: any\nreason: attachment\nmeaning: No attachments.\nsource: a telephone call\nexample: 550 5.7.1 the house rule\n")

@@ -99,8 +99,13 @@ func (a *app) saved(name string, yield func(*rebound.Diagnosis) error) error {
 	}
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	for n := 1; ; n++ {
-		var old rebound.Diagnosis
-		switch err := decoder.Decode(&old); {
+		var line struct {
+			Error string `json:"error"`
+			File  string `json:"file"`
+			rebound.Diagnosis
+		}
+		old := &line.Diagnosis
+		switch err := decoder.Decode(&line); {
 		case errors.Is(err, io.EOF) && n > 1:
 			return nil
 		case errors.Is(err, io.EOF):
@@ -110,7 +115,11 @@ func (a *app) saved(name string, yield func(*rebound.Diagnosis) error) error {
 		case old.Schema > rebound.Schema:
 			return fmt.Errorf("it has schema %d, and this program knows %d", old.Schema, rebound.Schema)
 		}
-		if err := yield(&old); err != nil {
+		if line.Error != "" && old.Asked == nil {
+			a.complain(fmt.Errorf("%s could not be read then: %s", line.File, line.Error))
+			continue
+		}
+		if err := yield(old); err != nil {
 			return err
 		}
 	}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/rebound-mail/rebound"
 	"github.com/rebound-mail/rebound/bounce"
+	"github.com/rebound-mail/rebound/dnsbl"
 	"github.com/rebound-mail/rebound/finding"
 	"github.com/rebound-mail/rebound/report"
 )
@@ -64,6 +65,7 @@ func (a *app) serve(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
+	d.ListMemory = new(dnsbl.Memory) // shared by the diagnoses of all requests
 	p := &pageServer{diagnoser: d, anywhere: c.Bool("anywhere"), redact: c.Bool("redact"), slots: make(chan struct{}, atOnce)}
 	server := &http.Server{
 		Handler: p.handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: readTimeout,

@@ -19,13 +19,14 @@ import (
 
 	"github.com/rebound-mail/rebound"
 	"github.com/rebound-mail/rebound/bounce"
+	"github.com/rebound-mail/rebound/bounce/webhook"
 	"github.com/rebound-mail/rebound/report"
 )
 
 func (a *app) triageCommand() *cli.Command {
 	return &cli.Command{
 		Name: "triage", Usage: "put many bounces with one root together, and diagnose each root once", ArgsUsage: "FILE…",
-		Description: "FILE is an mbox, a Maildir, a folder of messages and of folders, what \"rebound bounce -json\" wrote, a log of Postfix, or - for standard input.\n\n" +
+		Description: "FILE is an mbox, a Maildir, a folder of messages and of folders, what \"rebound bounce -json\" wrote, what a sending service posted, a log of Postfix, or - for standard input.\n\n" +
 			"   rebound triage bounces.mbox\n" +
 			"   rebound triage -suppress gone.txt /var/log/mail.log",
 		Flags: append(slices.Concat(outputFlags(), reportFlags(), dnsFlags(), tableFlags()),
@@ -144,8 +145,10 @@ func (a *app) itemsOf(name string, yield func(rebound.Item) bool) error {
 	r := bufio.NewReaderSize(in, 64<<10)
 	head, _ := r.Peek(4 << 10)
 	switch {
-	case bytes.HasPrefix(bytes.TrimSpace(head), []byte("{")):
+	case bytes.HasPrefix(bytes.TrimSpace(head), []byte("{")) && bytes.Contains(head, []byte(`"recipients":`)) && bytes.Contains(head, []byte(`"kind":`)):
 		return a.reportItems(name, r, yield)
+	case bytes.HasPrefix(bytes.TrimSpace(head), []byte("{")), bytes.HasPrefix(bytes.TrimSpace(head), []byte("[")):
+		return a.serviceItems(name, r, yield)
 	case postfixLine.Match(head):
 		return a.logItems(name, r, yield)
 	}
@@ -172,6 +175,25 @@ func (a *app) mailItem(m message, yield func(rebound.Item) bool) error {
 	}
 	if !yield(rebound.Item{Name: m.name, Case: rebound.Case{Bounce: m.raw}}) {
 		return errStop
+	}
+	return nil
+}
+
+// serviceItems reads what a sending service posted.
+func (a *app) serviceItems(name string, r io.Reader, yield func(rebound.Item) bool) error {
+	raw, err := io.ReadAll(io.LimitReader(r, webhook.MaxSize+1))
+	var reports []*bounce.Report
+	if err == nil {
+		reports, err = a.services(message{name: name, raw: raw})
+	}
+	if err != nil {
+		a.cannotRead(name, err)
+		return nil
+	}
+	for i, report := range reports {
+		if !yield(rebound.Item{Name: numbered(name, i+1), Case: rebound.Case{Report: report}}) {
+			return errStop
+		}
 	}
 	return nil
 }
@@ -206,7 +228,7 @@ func (a *app) reportItems(name string, r io.Reader, yield func(rebound.Item) boo
 //	… postfix/smtp[71]: 4F2: to=<a@b.example>, relay=mx.b.example[192.0.2.1]:25, …, dsn=5.1.1, status=bounced (host mx.b.example[192.0.2.1] said: 550 5.1.1 …)
 var (
 	postfixLine = regexp.MustCompile(`(?m)postfix[\w./-]*\[\d+\]: `)
-	postfixFail = regexp.MustCompile(`postfix[\w./-]*\[\d+\]: [0-9A-Za-z]+: to=<([^>]*)>,.* relay=([^,\[]*)(?:\[[^\]]*\])?[^,]*,.* status=(bounced|deferred|expired) \((.*)\)\s*$`)
+	postfixFail = regexp.MustCompile(`postfix[\w./-]*\[\d+\]: ([0-9A-Za-z]+): to=<([^>]*)>,.* relay=([^,\[]*)(?:\[[^\]]*\])?[^,]*,.* status=(bounced|deferred|expired|sent) \((.*)\)\s*$`)
 	postfixSaid = regexp.MustCompile(`^host \S+ (?:said|refused to talk to me): `)
 	postfixEnd  = regexp.MustCompile(` \(in reply to [^)]*\)$`)
 )
@@ -214,34 +236,70 @@ var (
 // maxLogLine bounds a line of a log.
 const maxLogLine = 1 << 20
 
+// logItems reads a log. A mail that was put off is told once, at the end, with the last
+// reply, and not at all when it was sent or bounced in the end.
 func (a *app) logItems(name string, r io.Reader, yield func(rebound.Item) bool) error {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxLogLine)
-	n := 0
-	for lines.Scan() {
-		n++
+	type delivery struct{ queue, to string }
+	waiting := map[delivery]rebound.Item{}
+	var order []delivery
+	for n := 1; lines.Scan(); n++ {
 		m := postfixFail.FindStringSubmatch(lines.Text())
 		if m == nil {
 			continue
 		}
-		reply := postfixEnd.ReplaceAllString(postfixSaid.ReplaceAllString(m[4], ""), "")
-		rep := a.rules.ParseReply(reply)
-		for i := range rep.Recipients {
-			rec := &rep.Recipients[i]
-			rec.Address = m[1]
-			if m[2] != "none" {
-				rec.RemoteMTA = m[2]
-			}
-			if m[3] == "deferred" {
-				rep.Kind, rec.Action, rec.Suppress = bounce.Delay, bounce.Delayed, false
-			}
+		d := delivery{m[1], m[2]}
+		_, before := waiting[d]
+		if m[4] == "sent" {
+			delete(waiting, d)
+			continue
 		}
-		if !yield(rebound.Item{Name: fmt.Sprintf("%s:%d", name, n), Case: rebound.Case{Report: rep, Recipient: m[1]}}) {
+		item := rebound.Item{Name: fmt.Sprintf("%s:%d", name, n), Case: rebound.Case{Report: a.logReport(m[2], m[3], m[4], m[5]), Recipient: m[2]}}
+		switch {
+		case m[4] == "deferred" && (before || len(waiting) < maxWaiting):
+			if !before {
+				order = append(order, d)
+			}
+			waiting[d] = item
+			continue
+		case before:
+			delete(waiting, d)
+		}
+		if !yield(item) {
 			return errStop
 		}
 	}
+	for _, d := range order {
+		if item, ok := waiting[d]; ok {
+			delete(waiting, d) // it may stand in the order twice
+			if !yield(item) {
+				return errStop
+			}
+		}
+	}
 	if err := lines.Err(); err != nil {
-		a.cannotRead(name, fmt.Errorf("line %d: %w", n+1, err))
+		a.cannotRead(name, err)
 	}
 	return nil
+}
+
+// maxWaiting bounds the mails that are remembered as put off; those beyond are told each
+// time.
+const maxWaiting = 200_000
+
+// logReport is what a line of the log says of one recipient.
+func (a *app) logReport(to, relay, status, said string) *bounce.Report {
+	rep := a.rules.ParseReply(postfixEnd.ReplaceAllString(postfixSaid.ReplaceAllString(said, ""), ""))
+	for i := range rep.Recipients {
+		rec := &rep.Recipients[i]
+		rec.Address = to
+		if relay != "none" {
+			rec.RemoteMTA = relay
+		}
+		if status == "deferred" {
+			rep.Kind, rec.Action, rec.Suppress = bounce.Delay, bounce.Delayed, false
+		}
+	}
+	return rep
 }

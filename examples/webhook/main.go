@@ -37,7 +37,8 @@ func main() {
 	server := &http.Server{Addr: *addr, Handler: r, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second}
 	context.AfterFunc(ctx, func() { server.Close() })
 	err := server.ListenAndServe()
-	done()
+	stop()
+	done() // reports that still wait are lost; the hook example keeps a history
 	log.Print(err)
 }
 

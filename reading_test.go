@@ -1,0 +1,234 @@
+package rebound_test
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rebound-mail/rebound"
+	"github.com/rebound-mail/rebound/bounce"
+	"github.com/rebound-mail/rebound/finding"
+	"github.com/rebound-mail/rebound/resolve"
+	"github.com/rebound-mail/rebound/resolve/resolvetest"
+)
+
+// hosted is the DNS of a customer whose server has its host's name.
+const hosted = `$TTL 300
+customer.example. MX 10 server12.bighost.example.
+customer.example. TXT "v=spf1 ip4:198.51.100.23 -all"
+server12.bighost.example. A 198.51.100.23
+23.100.51.198.in-addr.arpa. PTR server12.bighost.example.
+bighost.example. MX 10 server12.bighost.example.
+recipient.example. MX 10 mx.recipient.example.
+2.0.0.127.zen.spamhaus.org. A 127.0.0.2
+23.100.51.198.zen.spamhaus.org. A 127.0.0.2
+`
+
+// dsn is a report of failed recipients: address, final address, remote server, reply.
+func dsn(reporter, received string, rows ...[4]string) []byte {
+	var b strings.Builder
+	fmt.Fprintf(&b, "From: MAILER-DAEMON@%s\nTo: bob@customer.example\nSubject: Undelivered Mail Returned to Sender\nDate: Tue, 24 Nov 2026 10:00:00 +0000\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\nContent-Type: text/plain\n\nIt failed.\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; %s\n", reporter, reporter)
+	for _, r := range rows {
+		action := "failed"
+		if strings.HasPrefix(r[3], "4") {
+			action = "delayed"
+		}
+		if strings.HasPrefix(r[3], "2") {
+			action = "delivered"
+		}
+		fmt.Fprintf(&b, "\nFinal-Recipient: rfc822; %s\nOriginal-Recipient: rfc822; %s\nAction: %s\nStatus: %s.0.0\nRemote-MTA: dns; %s\nDiagnostic-Code: smtp; %s\n", r[1], r[0], action, r[3][:1], r[2], r[3])
+	}
+	fmt.Fprintf(&b, "\n--b\nContent-Type: text/rfc822-headers\n\nReturn-Path: <bob@customer.example>\n%sFrom: bob@customer.example\nSubject: Hello\nMessage-ID: <1@laptop>\n\n--b--\n", received)
+	return []byte(strings.ReplaceAll(b.String(), "\n", "\r\n"))
+}
+
+func diagnose(t *testing.T, zone string, c rebound.Case) *rebound.Diagnosis {
+	t.Helper()
+	d, err := (&rebound.Diagnoser{Resolver: resolvetest.New(t, zone)}).Diagnose(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// A server under its host's name is the sender's own, not a forwarder's.
+func TestOwnServerIsNoForwarder(t *testing.T) {
+	const listed = "554 5.7.1 Client host [198.51.100.23] blocked using zen.spamhaus.org"
+	for name, c := range map[string]rebound.Case{
+		"shared hosting":   {Bounce: dsn("server12.bighost.example", "Received: by server12.bighost.example with local; Tue, 24 Nov 2026 09:59:00 +0000\n", [4]string{"anna@recipient.example", "anna@recipient.example", "mx.recipient.example", listed})},
+		"with a login":     {Bounce: dsn("server12.bighost.example", "Received: from laptop ([203.0.113.77]) by server12.bighost.example with ESMTPSA; Tue, 24 Nov 2026 09:59:00 +0000\n", [4]string{"anna@recipient.example", "anna@recipient.example", "mx.recipient.example", listed})},
+		"an alias":         {IP: netip.MustParseAddr("198.51.100.23"), Control: rebound.Own, Bounce: dsn("mail.customer.example", "", [4]string{"info@recipient.example", "anna@recipient.example", "mx.recipient.example", listed})},
+		"the address said": {IP: netip.MustParseAddr("198.51.100.23"), Bounce: dsn("server12.bighost.example", "", [4]string{"info@recipient.example", "anna@recipient.example", "mx.recipient.example", listed})},
+	} {
+		if d := diagnose(t, hosted, c); d.Fault != rebound.OfSender || d.Hold == nil || d.Hold.Scope != "ip" {
+			t.Errorf("%s: fault %s, hold %+v: %s", name, d.Fault, d.Hold, d.Causes[0].Detail)
+		}
+	}
+}
+
+// A mail that its author submitted with a login is theirs, wherever they sat.
+func TestSubmittedMailIsYours(t *testing.T) {
+	c := rebound.Case{
+		IP: netip.MustParseAddr("198.51.100.23"), MailFrom: "bob@customer.example", HELO: "server12.bighost.example",
+		Bounce: dsn("mx.far.example", "Received: from laptop ([203.0.113.77]) by submit.provider.example with ESMTPSA; Tue, 24 Nov 2026 09:59:00 +0000\n", [4]string{"anna@recipient.example", "anna@recipient.example", "mx.recipient.example", "550 5.7.1 Message rejected"}),
+	}
+	for _, zone := range []string{hosted, without(hosted, "v=spf1")} {
+		d := diagnose(t, zone, c)
+		if d.Causes[0].Kind == rebound.NotYours || d.RefusedIP.String() == "203.0.113.77" {
+			t.Errorf("%s, refused %s", d.Causes[0].Summary, d.RefusedIP)
+		}
+	}
+}
+
+// What still holds decides what is held, though another refusal has cleared.
+func TestOpenCauseBeforeCleared(t *testing.T) {
+	bounceOf := dsn("mail.customer.example", "",
+		[4]string{"anna@recipient.example", "anna@recipient.example", "mx.recipient.example", "550 5.7.23 SPF check failed: 198.51.100.23 is not permitted to send for customer.example"},
+		[4]string{"bert@other.example", "bert@other.example", "mx.other.example", "554 5.7.1 Client host [198.51.100.23] blocked using zen.spamhaus.org"})
+	d := diagnose(t, hosted, rebound.Case{Bounce: bounceOf, MailFrom: "bob@customer.example"})
+	if d.Causes[0].Kind != bounce.IPListed || d.Hold == nil || d.Response != bounce.Delist {
+		t.Errorf("causes %v, hold %+v, response %s", kinds(d), d.Hold, d.Response)
+	}
+	r, err := (&rebound.Diagnoser{Resolver: resolvetest.New(t, hosted)}).Recheck(t.Context(), d)
+	if err != nil || r.Resume != rebound.StayHeld {
+		t.Errorf("%v, resume %s: %s", err, r.Resume, r.Why)
+	}
+}
+
+// Each step speaks of its own recipient.
+func TestStepsNameTheirOwnRecipient(t *testing.T) {
+	d := diagnose(t, hosted+"other.example. MX 10 mx.other.example.\n", rebound.Case{Bounce: dsn("mail.customer.example", "",
+		[4]string{"anna@recipient.example", "anna@recipient.example", "mx.recipient.example", "554 5.7.1 Client host [198.51.100.23] blocked using zen.spamhaus.org"},
+		[4]string{"bert@other.example", "bert@other.example", "mx.other.example", "554 5.7.1 <bert@other.example>: Relay access denied"})})
+	if !slices.ContainsFunc(d.Plan, func(s rebound.Step) bool {
+		return strings.Contains(s.What, "mx.other.example is in the MX records of other.example")
+	}) {
+		t.Errorf("plan %+v", d.Plan)
+	}
+	d = diagnose(t, hosted, rebound.Case{Bounce: dsn("mail.customer.example", "",
+		[4]string{"cora@recipient.example", "cora@recipient.example", "mx.recipient.example", "450 4.7.25 Client host rejected: cannot find your reverse hostname"},
+		[4]string{"anna@recipient.example", "anna@recipient.example", "mx.recipient.example", "550 5.1.1 User unknown"})})
+	if !slices.ContainsFunc(d.Plan, func(s rebound.Step) bool { return strings.HasPrefix(s.What, "Take anna@recipient.example off") }) {
+		t.Errorf("one delayed recipient silences the plan of the others: %+v", d.Plan)
+	}
+}
+
+// The client's address stands behind its name, too.
+func TestRefusedAddressIsRead(t *testing.T) {
+	for _, reply := range []string{
+		"554 5.7.1 mail.customer.example[198.51.100.23]: Client host rejected: cannot find your hostname",
+		"550 5.7.1 no PTR for host mail.customer.example [198.51.100.23]",
+	} {
+		if d := diagnose(t, hosted, rebound.Case{Reply: reply}); d.RefusedIP.String() != "198.51.100.23" {
+			t.Errorf("%s: %s", reply, d.RefusedIP)
+		}
+	}
+	d := diagnose(t, hosted, rebound.Case{Bounce: dsn("mail.customer.example", "",
+		[4]string{"anna@recipient.example", "anna@recipient.example", "mx.recipient.example", "550 5.7.1 Message rejected as spam"},
+		[4]string{"bert@other.example", "bert@other.example", "mx.other.example", "554 5.7.1 Client host [198.51.100.23] blocked using zen.spamhaus.org"})})
+	if d.RefusedIP.String() != "198.51.100.23" {
+		t.Errorf("the second reply's address is not read: %s", d.RefusedIP)
+	}
+}
+
+// A name that DNS cannot hold is no panic.
+func TestEnvelopeOfOneLabel(t *testing.T) {
+	diagnose(t, hosted, rebound.Case{Reply: "550-5.7.25 [203.0.113.9] The IP address sending this message does not have a PTR record setup - gsmtp", IP: netip.MustParseAddr("198.51.100.7"), MailFrom: "x@localhost"})
+}
+
+// A resolver that panics breaks the checks that asked it, and says so; the rest is told.
+func TestPanickingResolver(t *testing.T) {
+	for _, bad := range []string{"zen.spamhaus.org", "customer.example", "in-addr.arpa"} {
+		d, err := (&rebound.Diagnoser{Resolver: breaking{resolvetest.New(t, hosted), bad}}).Diagnose(t.Context(), rebound.Case{
+			Reply: "550 5.7.1 Message refused", IP: netip.MustParseAddr("198.51.100.23"), HELO: "server12.bighost.example", MailFrom: "bob@customer.example", Recipient: "anna@recipient.example",
+			Message: []byte("From: bob@customer.example\r\n\r\nHello\r\n"),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		broke := false
+		for _, c := range d.Checks {
+			broke = broke || c.Outcome == finding.Broke
+			if c.Name == "recipient" && c.Outcome != finding.Clean {
+				t.Errorf("%s panics, and the recipient's check is %s: %s", bad, c.Outcome, c.Why)
+			}
+		}
+		if !broke {
+			t.Errorf("%s panics, and no check broke: %+v", bad, d.Checks)
+		}
+	}
+}
+
+type breaking struct {
+	resolve.Resolver
+	name string
+}
+
+func (b breaking) Resolve(ctx context.Context, name string, t resolve.Type) resolve.Answer {
+	if strings.HasSuffix(name, b.name) {
+		panic("a defect")
+	}
+	return b.Resolver.Resolve(ctx, name, t)
+}
+
+// A report of thousands of recipients is told in a page, and asks a bounded number of
+// questions.
+func TestManyRecipientsAreBounded(t *testing.T) {
+	for name, reply := range map[string]func(int) string{
+		"listed senders": func(i int) string {
+			return fmt.Sprintf("554 5.7.1 Sender address [x@d%d.example] blocked using dbl.spamhaus.org", i)
+		},
+		"dead domains": func(int) string { return "550 5.1.2 Host or domain name not found" },
+	} {
+		var rows [][4]string
+		for i := range 3000 {
+			address := fmt.Sprintf("u@d%d.example", i)
+			rows = append(rows, [4]string{address, address, "mx.recipient.example", reply(i)})
+		}
+		d := diagnose(t, hosted, rebound.Case{Bounce: dsn("mail.customer.example", "", rows...)})
+		if len(d.Recipients) != 3000 || len(d.Causes) > 60 || len(d.Plan) > 120 || len(d.DNS) > 400 {
+			t.Errorf("%s: %d recipients, %d causes, %d steps, %d answers", name, len(d.Recipients), len(d.Causes), len(d.Plan), len(d.DNS))
+		}
+		if !slices.ContainsFunc(d.Notes, func(n string) bool { return strings.Contains(n, "recipients more were refused") }) {
+			t.Errorf("%s: what is left out is not said: %q", name, d.Notes)
+		}
+	}
+}
+
+// A colleague's delivery says that the server knows its people.
+func TestBurstWithADelivery(t *testing.T) {
+	rows := [][4]string{}
+	for _, who := range []string{"a", "b", "c"} {
+		rows = append(rows, [4]string{who + "@recipient.example", who + "@recipient.example", "mx.recipient.example", "550 5.1.1 User unknown"})
+	}
+	if d := diagnose(t, hosted, rebound.Case{Bounce: dsn("mail.customer.example", "", rows...)}); len(d.Suppress) != 0 || d.Fault != rebound.OfReceiver {
+		t.Errorf("all unknown: suppress %v, fault %s", d.Suppress, d.Fault)
+	}
+	rows = append(rows, [4]string{"d@recipient.example", "d@recipient.example", "mx.recipient.example", "250 2.0.0 ok"})
+	if d := diagnose(t, hosted, rebound.Case{Bounce: dsn("mail.customer.example", "", rows...)}); len(d.Suppress) != 3 {
+		t.Errorf("with a delivery: suppress %v", d.Suppress)
+	}
+}
+
+// Triage diagnoses each group by its own recipients, and a refusal for good outweighs one
+// that passes.
+func TestTriageByGroup(t *testing.T) {
+	items := []rebound.Item{
+		{Name: "1", Case: rebound.Case{Report: bounce.ParseReply("451 4.7.1 <eva@recipient.example>: Recipient address rejected: Greylisted"), Recipient: "eva@recipient.example"}},
+		{Name: "2", Case: rebound.Case{Bounce: dsn("mail.customer.example", "",
+			[4]string{"anna@recipient.example", "anna@recipient.example", "mx.recipient.example", "554 5.7.1 Client host [198.51.100.23] blocked using zen.spamhaus.org"},
+			[4]string{"eva@Recipient.example", "eva@Recipient.example", "mx.recipient.example", "550 5.1.1 User unknown"})}},
+	}
+	out := (&rebound.Diagnoser{Resolver: resolvetest.New(t, hosted)}).Triage(t.Context(), slices.Values(items), rebound.TriageOptions{})
+	if len(out.Suppress) != 1 || !strings.EqualFold(out.Suppress[0], "eva@recipient.example") || out.Keep != 1 {
+		t.Errorf("suppress %v, keep %d", out.Suppress, out.Keep)
+	}
+	for _, g := range out.Groups {
+		if g.Diagnosis == nil || g.Diagnosis.Causes[0].Kind != g.Kind {
+			t.Errorf("group %s has the diagnosis of another", g.Kind)
+		}
+	}
+}

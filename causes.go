@@ -304,6 +304,9 @@ func (r *run) stated(s statement) Cause {
 		row.compare(r, s, &c)
 	}
 	r.forwarded(&c)
+	if c.Fault == OfESP && ofServer(c.Kind) && r.facts.IP.Value.IsValid() {
+		c.Detail = strings.TrimSpace(c.Detail + " " + r.fill("{ip} belongs to {esp}, and others send from it too: {esp} alone can act on it."))
+	}
 	if c.Kind == bounce.IPReputation && s.rec.Permanence == bounce.Permanent && c.response == "" && (r.page(&c) != "" || r.contact(&c) != "") {
 		c.response = bounce.Delist
 	}
@@ -433,6 +436,12 @@ func (r *run) compareListing(s statement, c *Cause) {
 		}
 	}
 	c.Detail = strings.Join(texts, " ")
+	if c.State == Cleared && len(s.names) > 0 {
+		c.Summary = "{ip} was on " + s.names[0]
+		if s.reason == bounce.DomainListed {
+			c.Summary = "a domain of the sender was on " + s.names[0]
+		}
+	}
 	if networks {
 		c.Fault, c.response = OfListOperator, bounce.AskRecipient
 		c.Detail += " It lists whole networks for what some of their addresses did: that says nothing of what you sent."

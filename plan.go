@@ -358,7 +358,7 @@ func (r *run) serviceSteps(c *Cause) []Step {
 			}
 		}
 	}
-	return append(steps, Step{Phase: PhaseCleanUp, Action: finding.Ask, Who: you, What: "Look at your own complaints and old addresses: the neighbour who caused it may be you."})
+	return append(steps, Step{Phase: PhaseCleanUp, Action: finding.Ask, Who: you, What: "Look at your own complaints and old addresses: the neighbour who caused it may be you. If it comes again, ask for another pool, or for an address of your own."})
 }
 
 // slowSteps are for a receiver that puts mail off for what it thinks of the

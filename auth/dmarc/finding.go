@@ -34,26 +34,29 @@ func (res *Result) Findings() []finding.Finding {
 }
 
 // fixes say how the mail would align: by the identifier that passes already, else by
-// either.
+// either. DKIM comes first: it survives forwarding, which SPF does not.
 func (res *Result) fixes() []finding.Fix {
 	verify := fmt.Sprintf("A test mail to a mailbox elsewhere shows dmarc=pass for %s.", res.Domain)
-	var list []finding.Fix
-	signs := false
+	var signed, sent []finding.Fix
 	for _, a := range res.Alignments {
+		list, what := &sent, ""
+		if a.Method == "dkim" {
+			list = &signed
+		}
 		switch {
 		case a.Result == "pass" && a.Method == "dkim":
-			signs = true
-			list = append(list, finding.Fix{Action: finding.Edit, What: fmt.Sprintf("Have the service that signs as %s sign as %s too (custom DKIM domain).", a.Domain, res.Domain), Verify: verify})
+			what = fmt.Sprintf("Have the service that signs as %s sign as %s too (custom DKIM domain), and publish the key that it names under %s.", a.Domain, res.Domain, res.Domain)
 		case a.Result == "pass":
-			list = append(list, finding.Fix{Action: finding.Edit, What: fmt.Sprintf("Have the service that sends with bounces to %s use a name under %s (custom bounce or return path domain), with SPF of its own.", a.Domain, res.Org), Verify: verify})
+			what = fmt.Sprintf("Have the service that sends with bounces to %s use a name under %s (custom bounce or return path domain), with SPF of its own.", a.Domain, res.Org)
 		case a.Would:
-			signs = signs || a.Method == "dkim"
-			list = append(list, finding.Fix{Action: finding.Edit, What: fmt.Sprintf("Make %s of %s pass, which aligns and gives %s now.", map[string]string{"spf": "SPF", "dkim": "the DKIM signature"}[a.Method], a.Domain, a.Result), Verify: verify})
+			what = fmt.Sprintf("Make %s of %s pass, which aligns and gives %s now.", map[string]string{"spf": "SPF", "dkim": "the DKIM signature"}[a.Method], a.Domain, a.Result)
+		default:
+			continue
 		}
+		*list = append(*list, finding.Fix{Action: finding.Edit, What: what, Verify: verify})
 	}
-	if !signs {
-		// It survives forwarding, which SPF does not.
-		list = append([]finding.Fix{{Action: finding.Edit, What: fmt.Sprintf("Sign the mail with DKIM as %s at the server or service that sends it.", res.Domain), Verify: verify}}, list...)
+	if signed == nil {
+		signed = []finding.Fix{{Action: finding.Edit, What: fmt.Sprintf("Sign the mail with DKIM as %s at the server or service that sends it.", res.Domain), Verify: verify}}
 	}
-	return list
+	return append(signed, sent...)
 }

@@ -84,6 +84,9 @@ func (a *app) diagnose(ctx context.Context, c *cli.Command) error {
 		d.Now = func() time.Time { return demoNow }
 		err = one("", base)
 	case base.Reply != "":
+		if rep := d.Rules.ParseReply(base.Reply); rep.Recipients[0].Reply.Code == 0 && rep.Recipients[0].Reason == bounce.ReasonUnknown {
+			return fmt.Errorf("-reply: %.60q is no reply of a mail server, and nothing in it is known", base.Reply)
+		}
 		err = one("", base)
 	default:
 		several := c.NArg() > 1

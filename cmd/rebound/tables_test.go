@@ -122,3 +122,53 @@ func TestReportsOfRecheckAndTriage(t *testing.T) {
 		}
 	}
 }
+
+// What is no reply is not diagnosed; what a sending service posted is, wherever a mail is.
+func TestOtherInputs(t *testing.T) {
+	if _, errOut, status := command(t, "", "diagnose", "-offline", "-reply", "hello world"); status != exitNothing || !strings.Contains(errOut, "no reply of a mail server") {
+		t.Errorf("no reply: status %d, %s", status, errOut)
+	}
+	one := file(t, "one.json", `{"RecordType":"Bounce","ID":1,"Type":"HardBounce","MessageID":"m-1","Email":"gone@recipient.example","From":"news@shop.example","BouncedAt":"2026-11-24T10:00:00Z","Details":"smtp;550 5.1.1 <gone@recipient.example>: User unknown","Description":""}`)
+	for name, want := range map[string]string{"diagnose": "Suppress gone@recipient.example.", "bounce": "suppress the address", "triage": "1 address to suppress"} {
+		args := []string{name, one}
+		if name != "bounce" {
+			args = append(args, "-offline")
+		}
+		if out, errOut, status := command(t, "", args...); status != exitDone || !strings.Contains(out, want) {
+			t.Errorf("%s: status %d, no %q in\n%s%s", name, status, want, out, errOut)
+		}
+		args[1] = file(t, "other.json", `{"hello":"world"}`)
+		if _, errOut, status := command(t, "", args...); status != exitNothing || !strings.Contains(errOut, "of no sending service that is known") {
+			t.Errorf("%s of other JSON: status %d, %s", name, status, errOut)
+		}
+	}
+}
+
+// A mail that was put off and sent in the end is no refusal; one that is put off again and
+// again is one.
+func TestLogWithAnEnd(t *testing.T) {
+	line := func(at, queue, to, dsn, status, said string) string {
+		return "Nov 24 " + at + " mx postfix/smtp[71]: " + queue + ": to=<" + to + ">, relay=mx1.recipient.example[192.0.2.25]:25, delay=1, delays=0/0/1/0, dsn=" + dsn + ", status=" + status + " (" + said + ")\n"
+	}
+	const grey = "host mx1.recipient.example[192.0.2.25] said: 450 4.2.0 Greylisted (in reply to RCPT TO command)"
+	log := file(t, "mail.log", line("10:00:00", "4F1", "a@recipient.example", "4.2.0", "deferred", grey)+
+		line("10:00:01", "4F2", "b@recipient.example", "4.2.0", "deferred", grey)+
+		line("10:15:00", "4F1", "a@recipient.example", "2.0.0", "sent", "250 2.0.0 ok")+
+		line("10:15:01", "4F2", "b@recipient.example", "4.2.0", "deferred", grey)+
+		line("10:15:02", "4F3", "c@recipient.example", "4.2.0", "deferred", grey)+
+		line("10:30:00", "4F3", "c@recipient.example", "5.1.1", "bounced", "host mx1.recipient.example[192.0.2.25] said: 550 5.1.1 User unknown (in reply to RCPT TO command)"))
+	out, errOut, status := command(t, "", "triage", "-offline", log)
+	if status != exitDone || !strings.HasPrefix(out, "Bounces  2 bounces in 2 groups; 1 address to suppress, 1 to keep.") || !strings.Contains(out, "mail.log:4") {
+		t.Errorf("status %d, %s\n%s", status, errOut, out)
+	}
+}
+
+// A line about an input that could not be read does not end a recheck.
+func TestRecheckGoesOn(t *testing.T) {
+	zone, bounce := file(t, "zone", demoZone), file(t, "bounce.eml", string(demoBounce))
+	saved, _, _ := command(t, "", "diagnose", "-json", "-zone", zone, "-now", "2026-11-24T12:00:00Z", bounce, "nowhere.eml", bounce)
+	out, errOut, status := command(t, "", "recheck", "-zone", zone, "-now", "2026-11-25", file(t, "case.json", saved))
+	if status != exitDone || strings.Count(out, "Send again") != 2 || !strings.Contains(errOut, "nowhere.eml could not be read then") {
+		t.Errorf("status %d, %s\n%s", status, errOut, out)
+	}
+}

@@ -409,13 +409,20 @@ func TestPlain(t *testing.T) {
 func FuzzDiagnose(f *testing.F) {
 	f.Add([]byte("From: MAILER-DAEMON@a.example\nSubject: failure notice\n\n<b@c.example>:\n554 5.7.1 Client host [198.51.100.23] blocked using zen.spamhaus.org\n"), "")
 	f.Add([]byte{}, "550-5.7.25 [2001:db8::1] no PTR\n550 5.7.25 - gsmtp")
-	zone, err := resolve.ParseZone(strings.NewReader("23.100.51.198.zen.spamhaus.org. A 127.0.0.4\n*.example. MX 10 mx.example.\n"))
+	for _, s := range stories(f) {
+		f.Add(s.bounce, s.reply)
+	}
+	zone, err := resolve.ParseZone(strings.NewReader("23.100.51.198.zen.spamhaus.org. A 127.0.0.4\n*.example. MX 10 mx.example.\nshop.example. TXT \"v=spf1 -all\"\n_dmarc.shop.example. TXT \"v=DMARC1; p=reject\"\n23.100.51.198.in-addr.arpa. PTR mx.far.example.\nmx.far.example. A 198.51.100.23\n"))
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, raw []byte, reply string) {
 		d := &rebound.Diagnoser{Resolver: zone}
-		got, err := d.Diagnose(t.Context(), rebound.Case{Bounce: raw, Reply: reply})
+		c := rebound.Case{Bounce: raw, Reply: reply}
+		if len(reply)%2 == 1 || len(raw)%2 == 1 { // what the caller says of their own mail
+			c.IP, c.HELO, c.MailFrom, c.Recipient = netip.MustParseAddr("198.51.100.23"), "mail.shop.example", "news@shop.example", "anna@recipient.example"
+		}
+		got, err := d.Diagnose(t.Context(), c)
 		if errors.Is(err, rebound.ErrNothing) {
 			return
 		}
@@ -425,6 +432,16 @@ func FuzzDiagnose(f *testing.F) {
 		for _, c := range got.Checks {
 			if c.Outcome == finding.Broke {
 				t.Fatalf("%s broke: %s", c.Name, c.Why)
+			}
+		}
+		for i, s := range got.Plan {
+			for _, n := range s.After {
+				if n < 1 || n > i {
+					t.Fatalf("step %d waits for %d", i+1, n)
+				}
+			}
+			if strings.Contains(s.What, "{addr}") || strings.Contains(s.What, "{ip}") {
+				t.Fatalf("a placeholder: %s", s.What)
 			}
 		}
 		var text bytes.Buffer

@@ -640,7 +640,14 @@ func (r *run) compareHELO(_ statement, c *Cause) {
 	c.State = NotAsked
 	rev := r.findings.reverse
 	if rev == nil || rev.HELO == nil {
-		c.Detail = "Which HELO name was used is not known."
+		switch name := r.facts.HELO.Value; {
+		case name == "":
+			c.Detail = "Which HELO name was used is not known."
+		case !strings.Contains(name, "."):
+			c.State, c.Detail = Confirmed, fmt.Sprintf("The HELO name %q is no full host name.", name)
+		default:
+			c.Detail = fmt.Sprintf("The HELO name %q could not be compared: the sending address is not known.", name)
+		}
 		return
 	}
 	for _, f := range rev.Findings() {
@@ -838,7 +845,11 @@ func (r *run) addUnstated() {
 			}
 		}
 	}
-	for _, results := range [][]dnsbl.Result{r.findings.ipLists, r.findings.domainLists} {
+	lists := [][]dnsbl.Result{r.findings.ipLists, r.findings.domainLists}
+	if r.has(bounce.DomainReputation) {
+		slices.Reverse(lists) // the receiver speaks of the domain
+	}
+	for _, results := range lists {
 		for i := range results {
 			res := &results[i]
 			link := res.Target.Role() == dnsbl.Link

@@ -214,6 +214,9 @@ func (r *run) steps(c *Cause) []Step {
 	if len(steps) > 0 {
 		what = "Do not send the mail again: the sending server goes on trying by itself."
 	}
+	if len(r.statements) > 1 {
+		what = r.fillFor(*c, "For {addr}: ") + what
+	}
 	return append(slices.Clone(steps), Step{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: what, Verify: "No report of failure follows."})
 }
 

@@ -232,3 +232,24 @@ func TestTriageByGroup(t *testing.T) {
 		}
 	}
 }
+
+// A name that is no host name needs no DNS, and what is put off is told by its recipient.
+func TestHELOOfTheReply(t *testing.T) {
+	const reply = "504 5.5.2 <localhost>: Helo command rejected: need fully-qualified hostname"
+	d, err := (&rebound.Diagnoser{Resolver: resolve.Offline{}}).Diagnose(t.Context(), rebound.Case{Reply: reply})
+	if err != nil || d.Causes[0].State != rebound.Confirmed || !strings.HasPrefix(d.Plan[0].What, "Set the HELO name") {
+		t.Errorf("%v, %+v, %+v", err, d.Causes[0], d.Plan)
+	}
+	d = diagnose(t, hosted, rebound.Case{Reply: reply, HELO: "server12.bighost.example", IP: netip.MustParseAddr("198.51.100.23")})
+	if d.Facts.HELO.Value != "localhost" || d.Causes[0].State != rebound.Confirmed {
+		t.Errorf("the caller's name is taken for what was said: %+v, %s", d.Facts.HELO, d.Causes[0].State)
+	}
+	d = diagnose(t, hosted, rebound.Case{Bounce: dsn("mail.customer.example", "",
+		[4]string{"cora@recipient.example", "cora@recipient.example", "mx.recipient.example", "452 4.2.2 Mailbox full"},
+		[4]string{"anna@recipient.example", "anna@recipient.example", "mx.recipient.example", "550 5.1.1 User unknown"})})
+	if !slices.ContainsFunc(d.Plan, func(s rebound.Step) bool {
+		return s.What == "For cora@recipient.example: Do nothing yet: the sending server goes on trying by itself."
+	}) {
+		t.Errorf("plan %+v", d.Plan)
+	}
+}

@@ -3,6 +3,7 @@ package report
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"io"
 	"regexp"
 	"strings"
@@ -166,5 +167,50 @@ func TestMarkdownShowsAll(t *testing.T) {
 func TestPagesPassOnWriteErrors(t *testing.T) {
 	if HTML(full{}, sample()) == nil || Markdown(full{}, sample()) == nil {
 		t.Error("no error")
+	}
+}
+
+// A recheck and a triage are as safe as a diagnosis, in all three forms, and show what they
+// hold.
+func TestOtherReports(t *testing.T) {
+	d := attacked(t)
+	checked := &rebound.Rechecked{
+		Resume: rebound.StayHeld, Why: hostile, Now: d, Before: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC), Changed: []string{hostile},
+		Steps: []rebound.RecheckedAt{{Step: d.Plan[0], Progress: rebound.Due, Why: hostile}},
+	}
+	triaged := &rebound.Triaged{
+		Total: 3, Keep: 1, Suppress: []string{hostile}, Notes: []string{hostile},
+		Groups: []rebound.Group{
+			{Kind: bounce.IPListed, List: hostile, Provider: hostile, Domain: hostile, Count: 2, Suppress: 1, Examples: []string{hostile}, Diagnosis: d},
+			{Kind: bounce.Complaint, Count: 1}, {Kind: bounce.Vacation, Count: 2},
+		},
+	}
+	for name, tt := range map[string]struct {
+		doc  *Document
+		want []string
+	}{
+		"recheck": {Recheck(checked), []string{"no. ", "now due", "The plan of 2026-11-24 12:00 UTC", "What has changed"}},
+		"triage":  {Triage(triaged), []string{"3 bounces in 3 groups", "2 refusals: ip-listed", "1 report: complaint", "2 messages: vacation", "to suppress"}},
+	} {
+		var text, markdown, page strings.Builder
+		if err := errors.Join(tt.doc.Text(&text, Options{}), tt.doc.Markdown(&markdown), tt.doc.HTML(&page)); err != nil {
+			t.Fatal(err)
+		}
+		for form, got := range map[string]string{"text": text.String(), "markdown": markdown.String(), "page": page.String()} {
+			if strings.ContainsAny(got, "\x00\x1b\u202e\u2066") {
+				t.Errorf("%s as %s: a control character is left", name, form)
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(got, want) {
+					t.Errorf("%s as %s lacks %q:\n%s", name, form, want, got)
+				}
+			}
+		}
+		z := html.NewTokenizer(strings.NewReader(page.String()))
+		for kind := z.Next(); kind != html.ErrorToken; kind = z.Next() {
+			if token := z.Token(); kind == html.StartTagToken && (token.Data == "script" || token.Data == "img" || token.Data == "a") {
+				t.Errorf("%s: an element <%s>", name, token.Data)
+			}
+		}
 	}
 }

@@ -182,7 +182,8 @@ func TestOtherReports(t *testing.T) {
 		Total: 3, Keep: 1, Suppress: []string{hostile}, Notes: []string{hostile},
 		Groups: []rebound.Group{
 			{Kind: bounce.IPListed, List: hostile, Provider: hostile, Domain: hostile, Count: 2, Suppress: 1, Examples: []string{hostile}, Diagnosis: d},
-			{Kind: bounce.Complaint, Count: 1}, {Kind: bounce.Vacation, Count: 2},
+			{Kind: bounce.Complaint, Count: 1},
+			{Kind: bounce.Vacation, Count: 2},
 		},
 	}
 	for name, tt := range map[string]struct {

@@ -119,7 +119,7 @@ func needEnvelope(r *run) string {
 }
 
 func needHeader(r *run) string {
-	if raw, _ := r.refusedMail(); len(raw) == 0 {
+	if len(r.Message) == 0 && len(r.refusedHeader()) == 0 {
 		return "the header of the mail is not known"
 	}
 	return ""
@@ -154,8 +154,8 @@ func checkAuth(prefixes ...string) func(context.Context, *run) (finding.Outcome,
 		if broke := r.broken(); len(list) == 0 && broke != "" {
 			return finding.Broke, broke, nil
 		}
-		if list, why := r.half(list); why != "" {
-			return finding.Unknown, why, list
+		if why := r.half(list); why != "" {
+			return finding.Unknown, why, nil
 		}
 		if len(list) == 0 {
 			return finding.Clean, "nothing is wrong", nil
@@ -179,12 +179,11 @@ func (r *run) broken() string {
 
 // half says why a failure of DMARC is not certain: what one of the two methods would give
 // is not known, and it may pass.
-func (r *run) half(list []finding.Finding) ([]finding.Finding, string) {
-	a := r.findings.auth
+func (r *run) half(list []finding.Finding) string {
 	if len(list) == 0 || list[0].Code != "dmarc.fail" || r.spfLeg().state != NotAsked && r.dkimLeg().state != NotAsked {
-		return list, ""
+		return ""
 	}
-	return nil, fmt.Sprintf("whether DMARC of %s passes is not known: %s", a.DMARC.Domain, "SPF or DKIM could not be checked")
+	return fmt.Sprintf("whether DMARC of %s passes is not known: SPF or DKIM could not be checked", r.findings.auth.DMARC.Domain)
 }
 
 // findingsOf are the findings of the authentication whose codes begin so, and that
@@ -445,11 +444,7 @@ func (r *run) stepsBySaid(s statement, c *Cause) []Step {
 			continue
 		}
 		names = append(names, strings.ToUpper(l.Method))
-		for _, row := range stepRows {
-			if row.kind == kinds[l.Method] {
-				steps = append(steps, r.step(row, c))
-			}
-		}
+		steps = append(steps, r.table(kinds[l.Method], c)...)
 	}
 	if !passes || len(steps) == 0 {
 		return nil

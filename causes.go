@@ -31,70 +31,69 @@ type causeRow struct {
 	until   string
 }
 
-// causeRows returns the table of stated causes. A later check changes a row's
-// compare.
-func causeRows() []causeRow {
-	return []causeRow{
-		{bounce.UnknownRecipient, OfRecipient, "{addr} does not exist", (*run).compareBurst, "", ""},
-		{bounce.RecipientSyntax, OfRecipient, "{addr} is malformed", nil, "", ""},
-		{bounce.UnknownDomain, OfRecipient, "the domain {domain} takes no mail", (*run).compareDomain, "", ""},
-		{bounce.MailboxDisabled, OfRecipient, "the mailbox of {addr} is switched off", nil, "", ""},
-		{bounce.Moved, OfRecipient, "the mailbox of {addr} has moved", nil, "", ""},
-		{bounce.MailboxFull, OfRecipient, "the mailbox of {addr} is full", nil, "", ""},
-		{bounce.MessageTooBig, OfSender, "the mail is bigger than the receiver allows", nil, "", ""},
-		{bounce.TooManyRecipients, OfSender, "one mail had more recipients than the receiver allows", nil, "", ""},
-		{bounce.SpamContent, OfSender, "the receiver's filter takes the mail for spam", (*run).compareContent, "campaign", "the content is changed"},
-		{bounce.URLReputation, OfSender, "a link in the mail is on a list", (*run).compareLinks, "campaign", "the link is gone or cleared"},
-		{bounce.Attachment, OfSender, "the receiver forbids an attachment of the mail", nil, "", ""},
-		{bounce.Malware, OfSender, "the receiver found malware in the mail", nil, "campaign", "the source is found"},
-		{bounce.MessageFormat, OfSender, "the mail breaks the rules of its format", nil, "", ""},
-		{bounce.SPFFailed, OfSender, "SPF does not allow {ip} to send for the domain", (*run).compareAuth, "stream", "a test mail passes SPF"},
-		{bounce.DKIMFailed, OfSender, "the mail has no valid DKIM signature", (*run).compareAuth, "stream", "a test mail passes DKIM"},
-		{bounce.DMARCFailed, OfSender, "the mail fails the DMARC policy of its From domain", (*run).compareAuth, "stream", "a test mail passes DMARC"},
-		{bounce.ARCFailed, OfForwarder, "a forwarder broke the ARC chain", nil, "", ""},
-		{bounce.Unauthenticated, OfSender, "the mail passes neither SPF nor DKIM", (*run).compareAuth, "stream", "a test mail is authenticated"},
-		{bounce.PTR, OfSender, "{ip} has no reverse DNS that leads back", (*run).comparePTR, "", ""},
-		{bounce.HELO, OfSender, "the HELO name of the sending server is refused", (*run).compareHELO, "", ""},
-		{bounce.SenderUnknown, OfSender, "the envelope sender or its domain does not exist", (*run).compareSender, "stream", "the sender's address is accepted"},
-		{bounce.SenderMismatch, OfSender, "the account may not send under this From address", nil, "stream", "the address is verified"},
-		{bounce.DynamicIP, OfSender, "{ip} is in a range for no direct mail", (*run).compareListing, "", ""},
-		{bounce.IPListed, OfSender, "the receiver says that {ip} is on a block list", (*run).compareListing, "ip", "it is off the list"},
-		{bounce.DomainListed, OfSender, "the receiver says that a domain of the sender is on a block list", (*run).compareListing, "stream", "it is off the list"},
-		{bounce.IPReputation, OfSender, "the receiver itself blocks {ip}", nil, "receiver", "the receiver lifts its block"},
-		{bounce.DomainReputation, OfSender, "the receiver itself mistrusts the sending domain", nil, "receiver", "complaints and volume have gone down"},
-		{bounce.Compromised, OfSender, "the receiver sees a hacked host or account", nil, "ip", "the host or account is clean"},
-		{bounce.OpenRelay, OfSender, "the receiver takes the sending server for an open relay", nil, "ip", "the relay is closed"},
-		{bounce.RateLimited, OfSender, "too much mail, or too many connections, in a short time", nil, "receiver", "it takes mail again"},
-		{bounce.SenderQuota, OfSender, "the sender's own sending limit is used up", nil, "", ""},
-		{bounce.Greylisted, OfNobody, "greylisting: a first contact is put off, and must be tried again", nil, "", ""},
-		{bounce.RecipientPolicy, OfRecipient, "the recipient or their system does not want this mail", nil, "", ""},
-		{bounce.PolicyRefusal, NotTold, "the receiver's policy; it does not say which", nil, "", ""},
-		{bounce.RelayDenied, OfSender, "{host} does not take mail for {domain} from this sender", (*run).compareRelay, "", ""},
-		{bounce.AuthRequired, OfSender, "the relay wants a login before it takes mail", nil, "", ""},
-		{bounce.AuthFailed, OfSender, "the login at the relay was refused", nil, "stream", "the login works"},
-		{bounce.AccountSuspended, OfSender, "the sending account is suspended", nil, "stream", "the account is open again"},
-		{bounce.Network, NotTold, "no connection to the next server, or it broke", (*run).compareNetwork, "", ""},
-		{bounce.DNSFailure, NotTold, "a DNS look-up on the way failed", (*run).compareDomain, "", ""},
-		{bounce.TLS, NotTold, "the encrypted connection could not be made", (*run).compareTLS, "", ""},
-		{bounce.Loop, OfReceiver, "the mail went round in a loop", (*run).compareLoop, "", ""},
-		{bounce.EAI, OfSender, "the next server cannot take an international address", nil, "", ""},
-		{bounce.Protocol, OfSender, "the SMTP dialogue went wrong", nil, "", ""},
-		{bounce.System, OfReceiver, "a fault in the receiving system", nil, "", ""},
-		{bounce.Misconfigured, OfReceiver, "the receiver asks a block list in a way that the list refuses", nil, "", ""},
-		{bounce.Expired, OfReceiver, "the mail was tried until its time ran out", nil, "", ""},
-		{bounce.Suppressed, OfESP, "the sending service holds {addr} back because of earlier bounces or complaints", nil, "", ""},
-		{bounce.Complaint, OfRecipient, "the recipient reported the mail as unwanted", nil, "", ""},
-		{bounce.ReasonUnknown, NotTold, "the receiver does not say why", nil, "", ""},
-	}
+// causeRows is the table of stated causes.
+var causeRows = []causeRow{
+	{bounce.UnknownRecipient, OfRecipient, "{addr} does not exist", (*run).compareBurst, "", ""},
+	{bounce.RecipientSyntax, OfRecipient, "{addr} is malformed", nil, "", ""},
+	{bounce.UnknownDomain, OfRecipient, takesNoMail, (*run).compareDomain, "", ""},
+	{bounce.MailboxDisabled, OfRecipient, "the mailbox of {addr} is switched off", nil, "", ""},
+	{bounce.Moved, OfRecipient, "the mailbox of {addr} has moved", nil, "", ""},
+	{bounce.MailboxFull, OfRecipient, "the mailbox of {addr} is full", nil, "", ""},
+	{bounce.MessageTooBig, OfSender, "the mail is bigger than the receiver allows", nil, "", ""},
+	{bounce.TooManyRecipients, OfSender, "one mail had more recipients than the receiver allows", nil, "", ""},
+	{bounce.SpamContent, OfSender, "the receiver's filter takes the mail for spam", (*run).compareContent, "campaign", "the content is changed"},
+	{bounce.URLReputation, OfSender, "a link in the mail is on a list", (*run).compareLinks, "campaign", "the link is gone or cleared"},
+	{bounce.Attachment, OfSender, "the receiver forbids an attachment of the mail", nil, "", ""},
+	{bounce.Malware, OfSender, "the receiver found malware in the mail", nil, "campaign", "the source is found"},
+	{bounce.MessageFormat, OfSender, "the mail breaks the rules of its format", nil, "", ""},
+	{bounce.SPFFailed, OfSender, "SPF does not allow {ip} to send for the domain", (*run).compareAuth, "stream", "a test mail passes SPF"},
+	{bounce.DKIMFailed, OfSender, "the mail has no valid DKIM signature", (*run).compareAuth, "stream", "a test mail passes DKIM"},
+	{bounce.DMARCFailed, OfSender, "the mail fails the DMARC policy of its From domain", (*run).compareAuth, "stream", "a test mail passes DMARC"},
+	{bounce.ARCFailed, OfForwarder, "a forwarder broke the ARC chain", nil, "", ""},
+	{bounce.Unauthenticated, OfSender, "the mail passes neither SPF nor DKIM", (*run).compareAuth, "stream", "a test mail is authenticated"},
+	{bounce.PTR, OfSender, "{ip} has no reverse DNS that leads back", (*run).comparePTR, "", ""},
+	{bounce.HELO, OfSender, "the HELO name of the sending server is refused", (*run).compareHELO, "", ""},
+	{bounce.SenderUnknown, OfSender, "the envelope sender or its domain does not exist", (*run).compareSender, "stream", "the sender's address is accepted"},
+	{bounce.SenderMismatch, OfSender, "the account may not send under this From address", nil, "stream", "the address is verified"},
+	{bounce.DynamicIP, OfSender, "{ip} is in a range for no direct mail", (*run).compareListing, "", ""},
+	{bounce.IPListed, OfSender, "the receiver says that {ip} is on a block list", (*run).compareListing, "ip", "it is off the list"},
+	{bounce.DomainListed, OfSender, "the receiver says that a domain of the sender is on a block list", (*run).compareListing, "stream", "it is off the list"},
+	{bounce.IPReputation, OfSender, "the receiver itself blocks {ip}", nil, "receiver", "the receiver lifts its block"},
+	{bounce.DomainReputation, OfSender, "the receiver itself mistrusts the sending domain", nil, "receiver", "complaints and volume have gone down"},
+	{bounce.Compromised, OfSender, "the receiver sees a hacked host or account", nil, "ip", "the host or account is clean"},
+	{bounce.OpenRelay, OfSender, "the receiver takes the sending server for an open relay", nil, "ip", "the relay is closed"},
+	{bounce.RateLimited, OfSender, "too much mail, or too many connections, in a short time", nil, "receiver", "it takes mail again"},
+	{bounce.SenderQuota, OfSender, "the sender's own sending limit is used up", nil, "", ""},
+	{bounce.Greylisted, OfNobody, "greylisting: a first contact is put off, and must be tried again", nil, "", ""},
+	{bounce.RecipientPolicy, OfRecipient, "the recipient or their system does not want this mail", nil, "", ""},
+	{bounce.PolicyRefusal, NotTold, "the receiver's policy; it does not say which", nil, "", ""},
+	{bounce.RelayDenied, OfSender, "{host} does not take mail for {domain} from this sender", (*run).compareRelay, "", ""},
+	{bounce.AuthRequired, OfSender, "the relay wants a login before it takes mail", nil, "", ""},
+	{bounce.AuthFailed, OfSender, "the login at the relay was refused", nil, "stream", "the login works"},
+	{bounce.AccountSuspended, OfSender, "the sending account is suspended", nil, "stream", "the account is open again"},
+	{bounce.Network, NotTold, "no connection to the next server, or it broke", (*run).compareNetwork, "", ""},
+	{bounce.DNSFailure, NotTold, "a DNS look-up on the way failed", (*run).compareDomain, "", ""},
+	{bounce.TLS, NotTold, "the encrypted connection could not be made", (*run).compareTLS, "", ""},
+	{bounce.Loop, OfReceiver, "the mail went round in a loop", (*run).compareLoop, "", ""},
+	{bounce.EAI, OfSender, "the next server cannot take an international address", nil, "", ""},
+	{bounce.Protocol, OfSender, "the SMTP dialogue went wrong", nil, "", ""},
+	{bounce.System, OfReceiver, "a fault in the receiving system", nil, "", ""},
+	{bounce.Misconfigured, OfReceiver, "the receiver asks a block list in a way that the list refuses", nil, "", ""},
+	{bounce.Expired, OfReceiver, "the mail was tried until its time ran out", nil, "", ""},
+	{bounce.Suppressed, OfESP, "the sending service holds {addr} back because of earlier bounces or complaints", nil, "", ""},
+	{bounce.Complaint, OfRecipient, "the recipient reported the mail as unwanted", nil, "", ""},
+	{bounce.ReasonUnknown, NotTold, "the receiver does not say why", nil, "", ""},
 }
 
+// takesNoMail is what is said of a domain, whether the reply or DNS says it.
+const takesNoMail = "the domain {domain} takes no mail"
+
 func rowOf(kind CauseKind) causeRow {
-	for _, row := range causeRows() {
-		if row.kind == kind {
-			return row
-		}
+	at := slices.IndexFunc(causeRows, func(row causeRow) bool { return row.kind == kind })
+	if at < 0 {
+		return causeRow{kind: kind, fault: NotTold, summary: "the receiver does not say why"}
 	}
-	return causeRow{kind: kind, fault: NotTold, summary: "the receiver does not say why"}
+	return causeRows[at]
 }
 
 // rank finds the causes, most important first: what was stated, then what was
@@ -150,21 +149,17 @@ func (r *run) addBeside(s statement, c Cause) {
 			steps: []Step{}, // those of the first cause
 		})
 	case r.onTheWay(&s) && (s.reason == bounce.RelayDenied || strings.Contains(text, "login") || strings.Contains(text, "authenticat")):
-		r.add(Cause{
+		login := Cause{
 			Kind: bounce.AuthRequired, Certainty: bounce.Possible, State: NotCheckable, Fault: OfSender, Summary: "{host} is a relay on the way, and may want a login",
-			Detail: r.fillFor(Cause{rec: s.rec}, "{host} is no mail server of {domain} by DNS: the recipient's servers were never asked."), Evidence: replyEvidence(s.rec)[:1], rec: s.rec, count: s.count, steps: besideRelay(s.reason),
-		})
+			Detail: r.fillFor(Cause{rec: s.rec}, "{host} is no mail server of {domain} by DNS: the recipient's servers were never asked."), Evidence: replyEvidence(s.rec)[:1], rec: s.rec, count: s.count,
+		}
+		if s.reason == bounce.RelayDenied {
+			login.steps = []Step{} // those of the denied relay say it
+		}
+		r.add(login)
 	case r.onTheWay(&s):
 		r.note(r.fillFor(Cause{rec: s.rec}, "{host} is no mail server of {domain} by DNS: it is a relay on the way, and the recipient's servers were never asked."))
 	}
-}
-
-// besideRelay: what a denied relay asks for says that one logs in already.
-func besideRelay(reason bounce.Reason) []Step {
-	if reason == bounce.RelayDenied {
-		return []Step{}
-	}
-	return nil
 }
 
 // gaveUp reports whether a mail was tried until its time ran out: the sender's own server
@@ -366,23 +361,13 @@ func dns(answers ...resolve.Answer) []finding.Evidence {
 func (r *run) gone(c *Cause, ttl time.Duration, cleared, contradicted string) {
 	age, known := r.age()
 	if known && age > max(ttl, listMemory) {
-		c.State, c.Detail = Cleared, fmt.Sprintf("%s The refusal is %s old.", cleared, ageText(age))
+		c.State, c.Detail = Cleared, fmt.Sprintf("%s The refusal is %s old.", cleared, Duration(age).Text())
 		return
 	}
 	c.State, c.Detail = Contradicted, contradicted
 	if !known {
 		c.Detail += " When the mail was refused is not known."
 	}
-}
-
-func ageText(d time.Duration) string {
-	switch {
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%d minutes", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d hours", int(d.Hours()))
-	}
-	return fmt.Sprintf("%d days", int(d.Hours()/24))
 }
 
 // compareListing asks what the lists that were named say now.
@@ -421,21 +406,16 @@ func (r *run) compareListing(s statement, c *Cause) {
 	if c.State == Cleared && slices.Contains(s.lists, nil) {
 		c.State = NotCheckable // another list that it names may hold it still
 	}
-	switch {
-	case len(s.lists) == 0:
+	if len(s.lists) == 0 {
 		texts = append(texts, "The reply names no list that can be asked.")
-	case closed:
+	}
+	c.Detail = strings.Join(texts, " ")
+	if closed {
 		l := s.lists[0]
 		c.Kind, c.Fault, c.Certainty, c.response = bounce.System, OfReceiver, bounce.Certain, bounce.AskRecipient
 		c.Summary = fmt.Sprintf("the receiver asks %s, a dead list (%s)", l.Name, l.Closed())
-		c.Detail = strings.Join(texts, " ")
-		for _, row := range stepRows {
-			if row.kind == bounce.Misconfigured {
-				c.steps = append(c.steps, r.step(row, c))
-			}
-		}
+		c.steps = r.table(bounce.Misconfigured, c)
 	}
-	c.Detail = strings.Join(texts, " ")
 	if c.State == Cleared && len(s.names) > 0 {
 		c.Summary = "{ip} was on " + s.names[0]
 		if s.reason == bounce.DomainListed {
@@ -675,7 +655,7 @@ func (r *run) compareDomain(s statement, c *Cause) {
 	switch d.Status {
 	case NoSuchDomain, NullMX, NoMailHost:
 		if s.reason != bounce.UnknownDomain {
-			c.Kind, c.Fault, c.Summary = bounce.UnknownDomain, OfRecipient, rowOf(bounce.UnknownDomain).summary
+			c.Kind, c.Fault, c.Summary = bounce.UnknownDomain, OfRecipient, takesNoMail
 		}
 		c.State = Confirmed
 	case TakesMail, ImplicitMX:

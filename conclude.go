@@ -20,7 +20,6 @@ func (r *run) conclude() *Diagnosis {
 	d.Content = r.findings.content
 	d.Listings, d.DomainListings, d.Reverse, d.Destinations = r.findings.ipLists, r.findings.domainLists, r.findings.reverse, r.findings.destinations
 	d.Authentication = r.findings.auth
-	d.DNS = r.resolver.Answers()
 	r.date()
 	top := d.Causes[0]
 	d.Fault, d.Response = top.Fault, r.response(top)
@@ -308,8 +307,6 @@ func (r *run) keep(top Cause) string {
 
 func waitText(d time.Duration) string {
 	switch {
-	case d%(24*time.Hour) == 0:
-		return fmt.Sprintf("%d h", int(d.Hours()))
 	case d%time.Hour == 0:
 		return fmt.Sprintf("%d h", int(d.Hours()))
 	case d%time.Minute == 0:

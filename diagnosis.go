@@ -2,6 +2,7 @@ package rebound
 
 import (
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -188,6 +189,19 @@ type Check struct {
 
 // A Duration is a time.Duration that JSON writes as "15m0s", zero as "".
 type Duration time.Duration
+
+// Text is the duration in words, cut to whole minutes, from two hours on to whole hours,
+// and from two days on to whole days: "90 minutes".
+func (d Duration) Text() string {
+	switch d := time.Duration(d); {
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d minutes", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d hours", int(d.Hours()))
+	default:
+		return fmt.Sprintf("%d days", int(d.Hours()/24))
+	}
+}
 
 // MarshalJSON implements [json.Marshaler].
 func (d Duration) MarshalJSON() ([]byte, error) {

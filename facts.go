@@ -245,9 +245,17 @@ func (r *run) messageHeader() mail.Header {
 	if len(raw) == 0 && len(r.header) > 0 {
 		raw = append(bytes.Clone(r.header), "\r\n"...)
 	}
+	return headerOf(raw)
+}
+
+// headerOf reads the header of a mail; one that cannot be read is empty.
+func headerOf(raw []byte) mail.Header {
+	if len(raw) == 0 {
+		return nil
+	}
 	m, err := mail.ReadMessage(bytes.NewReader(raw))
 	if err != nil {
-		return mail.Header{}
+		return nil
 	}
 	return m.Header
 }

@@ -116,7 +116,7 @@ func (r *run) takes(s Step) string {
 	case s.Record != nil:
 		text := byDNS
 		if ttl := r.ttlOf(*s.Record); ttl > 0 {
-			text = fmt.Sprintf(oldAnswer, ageText(ttl))
+			text = fmt.Sprintf(oldAnswer, Duration(ttl).Text())
 		}
 		if s.Action == finding.Request {
 			text = "as long as the provider needs; then " + text
@@ -134,7 +134,7 @@ func (r *run) takes(s Step) string {
 
 // ttlOf is how long the answers about a record that is to change may live on.
 func (r *run) ttlOf(rec finding.Record) time.Duration {
-	for _, a := range r.resolver.Answers() {
+	for _, a := range r.out.DNS {
 		if a.Name == strings.TrimSuffix(rec.Name, ".") && a.Type.String() == rec.Type && a.Status.Known() {
 			return a.TTL
 		}
@@ -147,7 +147,7 @@ func (r *run) ttlOf(rec finding.Record) time.Duration {
 // the library's own tables, when they were last looked over.
 func (r *run) date() {
 	at := map[string]time.Time{}
-	for _, a := range r.resolver.Answers() {
+	for _, a := range r.out.DNS {
 		given := a.At
 		if given.IsZero() {
 			given = r.now

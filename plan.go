@@ -260,15 +260,24 @@ func (r *run) stepsOf(c *Cause) []Step {
 	case bounce.RelayDenied:
 		return r.relaySteps(c)
 	}
-	var steps []Step
-	for _, row := range stepRows {
-		// Where a list tells of the compromise, its own steps say how to mend it.
-		if row.kind == c.Kind && !(c.Kind == bounce.Compromised && row.phase == PhaseRepair && r.has(bounce.IPListed)) {
-			steps = append(steps, r.step(row, c))
-		}
+	steps := r.table(c.Kind, c)
+	if c.Kind == bounce.Compromised && r.has(bounce.IPListed) {
+		// The list's own steps say how to mend it.
+		steps = slices.DeleteFunc(steps, func(s Step) bool { return s.Phase == PhaseRepair })
 	}
 	if c.rec != nil && (c.Kind == bounce.UnknownDomain || c.Kind == bounce.UnknownRecipient) {
 		steps = append(steps, r.meant(c.rec)...)
+	}
+	return steps
+}
+
+// table returns the steps of the table for a kind, filled in for a cause.
+func (r *run) table(kind CauseKind, c *Cause) []Step {
+	var steps []Step
+	for _, row := range stepRows {
+		if row.kind == kind {
+			steps = append(steps, r.step(row, c))
+		}
 	}
 	return steps
 }

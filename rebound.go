@@ -162,6 +162,7 @@ func (d *Diagnoser) Diagnose(ctx context.Context, c Case) (*Diagnosis, error) {
 	}
 	r.doubt(ctx)
 	r.check(ctx)
+	r.out.DNS = r.resolver.Answers()
 	r.rank()
 	r.plan()
 	return r.conclude(), nil

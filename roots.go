@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net/mail"
 	"net/netip"
 	"slices"
 	"strings"
@@ -92,11 +91,8 @@ func (r *run) brokenRecord(Cause) (Cause, bool) {
 // ofList reports whether the mail came through a mailing list, by its fields (RFC 2369, RFC
 // 2919).
 func (r *run) ofList() bool {
-	m, err := mail.ReadMessage(bytes.NewReader(append(bytes.Clone(r.refusedHeader()), "\r\n"...)))
-	if err != nil {
-		return false
-	}
-	return m.Header.Get("List-Id") != "" || m.Header.Get("List-Post") != "" || strings.EqualFold(m.Header.Get("Precedence"), "list")
+	h := headerOf(append(bytes.Clone(r.refusedHeader()), "\r\n"...))
+	return h.Get("List-Id") != "" || h.Get("List-Post") != "" || strings.EqualFold(h.Get("Precedence"), "list")
 }
 
 // brokenOnTheWay: the author's domain signed, and somebody behind it changed the mail, as
@@ -111,13 +107,13 @@ func (r *run) brokenOnTheWay(Cause) (Cause, bool) {
 		if s.Body != dkim.Altered || orgDomain(s.Domain) != from || orgDomain(r.facts.MailFrom.Value) == from {
 			continue
 		}
-		if !r.ofList() {
-			return Cause{
-				Kind: bounce.DKIMFailed, Fault: OfSender, Summary: "the body was changed after " + s.Domain + " had signed it", Detail: s.Why + " A gateway behind the signing server does so.", Source: "RFC 6376, section 3.7",
-				steps: []Step{{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: fmt.Sprintf("Sign last: have the gateway that changes the mail sign as %s with a key that is published there, or let it change nothing that was signed.", s.Domain), Verify: "A test mail shows dkim=pass with header.d=" + s.Domain + "."}},
-			}, true
-		}
 		c := Cause{Kind: bounce.DKIMFailed, Fault: OfForwarder, Summary: "the body was changed after " + s.Domain + " had signed it", Detail: s.Why, Source: "RFC 6376, section 3.7"}
+		if !r.ofList() {
+			c.Fault = OfSender
+			c.Detail += " A gateway behind the signing server does so."
+			c.steps = []Step{{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: fmt.Sprintf("Sign last: have the gateway that changes the mail sign as %s with a key that is published there, or let it change nothing that was signed.", s.Domain), Verify: "A test mail shows dkim=pass with header.d=" + s.Domain + "."}}
+			return c, true
+		}
 		c.Detail += " A mailing list that adds a footer, or a gateway, does so; the domain of the author cannot prevent it."
 		c.response = bounce.FixSender
 		c.steps = []Step{
@@ -287,9 +283,9 @@ func byHost(field string) string {
 // firstAddr is the first address of the internet in a Received field: that of the server
 // that handed the mail over.
 func firstAddr(field string) netip.Addr {
-	for word := range strings.FieldsFuncSeq(field, func(c rune) bool { return strings.ContainsRune("[]() \t;", c) }) {
-		if addr, err := netip.ParseAddr(strings.TrimPrefix(word, "IPv6:")); err == nil && routable(addr) {
-			return addr.Unmap()
+	for addr := range addrsIn(field) {
+		if routable(addr) {
+			return addr
 		}
 	}
 	return netip.Addr{}

@@ -2,6 +2,7 @@ package rebound
 
 import (
 	"fmt"
+	"iter"
 	"net/netip"
 	"slices"
 	"strings"
@@ -288,10 +289,21 @@ func (own ownership) owns(domain string) bool {
 
 // containsAddr reports whether a Received field names an address of a prefix.
 func containsAddr(field string, p netip.Prefix) bool {
-	for word := range strings.FieldsFuncSeq(field, func(c rune) bool { return strings.ContainsRune("[]() \t;", c) }) {
-		if addr, err := netip.ParseAddr(strings.TrimPrefix(word, "IPv6:")); err == nil && p.Contains(addr.Unmap()) {
+	for addr := range addrsIn(field) {
+		if p.Contains(addr) {
 			return true
 		}
 	}
 	return false
+}
+
+// addrsIn are the addresses that a Received field names, in their order.
+func addrsIn(field string) iter.Seq[netip.Addr] {
+	return func(yield func(netip.Addr) bool) {
+		for word := range strings.FieldsFuncSeq(field, func(c rune) bool { return strings.ContainsRune("[]() \t;", c) }) {
+			if addr, err := netip.ParseAddr(strings.TrimPrefix(word, "IPv6:")); err == nil && !yield(addr.Unmap()) {
+				return
+			}
+		}
+	}
 }

@@ -43,7 +43,7 @@ func TestEveryRowHasItsStory(t *testing.T) {
 		}
 		plans = append(plans, d.Plan...)
 	}
-	for _, row := range causeRows() {
+	for _, row := range causeRows {
 		if !seen[row.kind] {
 			t.Errorf("no story has the cause %s", row.kind)
 		}

@@ -147,20 +147,9 @@ func evidenceLabel(e finding.Evidence, made time.Time) string {
 		label, limit = "catalogue", oldTable
 	}
 	if age := made.Sub(e.At); !made.IsZero() && !e.At.IsZero() && age >= limit {
-		label += ", " + ageText(age) + " old"
+		label += ", " + rebound.Duration(age).Text() + " old"
 	}
 	return label
-}
-
-// ageText is an age in words.
-func ageText(d time.Duration) string {
-	switch {
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%d minutes", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d hours", int(d.Hours()))
-	}
-	return fmt.Sprintf("%d days", int(d.Hours()/24))
 }
 
 func quote(e finding.Evidence) string {

@@ -41,20 +41,10 @@ func tableFlags() []cli.Flag {
 
 // rules are the library's and those of -rules.
 func rules(c *cli.Command) (*bounce.Rules, error) {
-	all := bounce.DefaultRules()
-	file := c.String("rules")
-	if file == "" {
-		return all, nil
+	if file := c.String("rules"); file != "" {
+		return fromFile(file, bounce.DefaultRules().With)
 	}
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, plainError(err)
-	}
-	defer f.Close()
-	if all, err = all.With(f); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return all, nil
+	return bounce.DefaultRules(), nil
 }
 
 // catalogue is the library's and that of -catalogue; nil is the library's alone.
@@ -63,16 +53,26 @@ func catalogue(c *cli.Command) (*dnsbl.Catalogue, error) {
 	if file == "" {
 		return nil, nil
 	}
-	f, err := os.Open(file)
+	own, err := fromFile(file, dnsbl.Parse)
 	if err != nil {
-		return nil, plainError(err)
-	}
-	defer f.Close()
-	own, err := dnsbl.Parse(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, err
 	}
 	return own.With(dnsbl.Default()), nil
+}
+
+// fromFile reads a file; what is wrong with it is told with its name.
+func fromFile[T any](file string, read func(io.Reader) (T, error)) (T, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		var none T
+		return none, plainError(err)
+	}
+	defer f.Close()
+	v, err := read(f)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", file, err)
+	}
+	return v, err
 }
 
 // outputFlags choose the form of the output.
@@ -151,16 +151,7 @@ func chosenResolver(c *cli.Command) (resolve.Resolver, error) {
 	case c.Bool("offline"):
 		return resolve.Offline{}, nil
 	case zone != "":
-		f, err := os.Open(zone)
-		if err != nil {
-			return nil, plainError(err)
-		}
-		defer f.Close()
-		r, err := resolve.Replay(f)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", zone, err)
-		}
-		return r, nil
+		return fromFile(zone, resolve.Replay)
 	case server != "":
 		client, err := resolve.NewClient(server)
 		if err != nil {

@@ -102,13 +102,9 @@ func contentOptions(c *cli.Command) (*content.Options, error) {
 		o.Bulk = content.Yes
 	}
 	if file := c.String("weights"); file != "" {
-		f, err := os.Open(file)
-		if err != nil {
-			return nil, plainError(err)
-		}
-		defer f.Close()
-		if o.Weights, err = content.ParseWeights(f); err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
+		var err error
+		if o.Weights, err = fromFile(file, content.ParseWeights); err != nil {
+			return nil, err
 		}
 	}
 	return o, nil

@@ -429,7 +429,7 @@ func findIPs(out []Mention, text string) []Mention {
 			token := strings.TrimRight(text[i:end], ".:")
 			bounded := (i == 0 || !isWord(text[i-1]) && text[i-1] != '-' && text[i-1] != '_') &&
 				(end == len(text) || !isWord(text[end]) && text[end] != '-' && text[end] != '_')
-			if addr, err := netip.ParseAddr(token); bounded && err == nil && usefulAddr(addr) {
+			if addr, err := netip.ParseAddr(token); bounded && err == nil && usefulAddr(addr) && !numbersSection(text[max(0, i-maxLead):i]) {
 				value := token
 				if !addr.Is4() {
 					value = addr.String()
@@ -440,6 +440,30 @@ func findIPs(out []Mention, text string) []Mention {
 		i = end
 	}
 	return out
+}
+
+// maxLead bounds what is read before an address to see what its digits number.
+const maxLead = 32
+
+// numbersSection reports whether digits behind these words number a section, as in "RFC
+// 2821 4.1.1.1" and "section 4.1.1.1", or a version.
+func numbersSection(before string) bool {
+	words := strings.Fields(lower(before))
+	for i := range words {
+		words[i] = strings.Trim(words[i], ",.:;()[]")
+	}
+	if len(words) == 0 {
+		return false
+	}
+	last := words[len(words)-1]
+	switch last {
+	case "section", "sec", "§", "version":
+		return true
+	}
+	if number, ok := strings.CutPrefix(last, "rfc"); ok {
+		return isDigits(number)
+	}
+	return len(words) > 1 && words[len(words)-2] == "rfc" && isDigits(last)
 }
 
 func isAddrByte(c byte) bool { return addrBytes[c] }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/textproto"
 	"reflect"
+	"slices"
 	"testing"
 )
 
@@ -122,6 +123,25 @@ func TestMentions(t *testing.T) {
 		}
 		if list != tt.list || item != tt.item {
 			t.Errorf("%q names %q with %q, want %q with %q", tt.in, list, item, tt.list, tt.item)
+		}
+	}
+}
+
+// The number of a section, or of a version, is no address.
+func TestNumbersThatAreNoAddress(t *testing.T) {
+	for in, want := range map[string][]string{
+		"550 5.5.4 HELO refused, see RFC 2821 4.1.1.1":                          nil,
+		"550 5.5.4 HELO refused (RFC5321, section 4.1.1.1)":                     nil,
+		"550 5.5.4 see rfc2821 4.1.1.1 for HELO":                                nil,
+		"550 5.5.4 § 4.1.1.1 of RFC 5321":                                       nil,
+		"550 5.7.1 refused by filter version 4.8.3.54":                          nil,
+		"550 5.7.1 RFC 2821 4.1.1.1: no good HELO from 198.51.100.7":            {"198.51.100.7"},
+		"550 5.7.1 against RFC 1912, no PTR for [198.51.100.7]":                 {"198.51.100.7"},
+		"550 5.7.1 RFC 1912 [198.51.100.7] has no PTR":                          {"198.51.100.7"},
+		"550 5.7.1 Access denied by section two: 198.51.100.7 has no good name": {"198.51.100.7"},
+	} {
+		if got := ParseReply(in).Recipients[0].IPs(); !slices.Equal(got, want) {
+			t.Errorf("%q names %q, want %q", in, got, want)
 		}
 	}
 }

@@ -245,6 +245,32 @@ func (d *Diagnosis) resume(old *Diagnosis) (Resumption, string) {
 		return Resume, "Nothing was stopped."
 	case len(d.Suppress) > 0 && len(d.Suppress) == len(d.Recipients):
 		return StayHeld, fmt.Sprintf("%s: %s is not to be mailed again.", top.Summary, strings.Join(d.Suppress, ", "))
+	case top.Kind == bounce.Complaint:
+		return StayHeld, top.Summary + ": do not mail them again."
+	}
+	answer, why := d.released(old)
+	if len(d.Suppress) == 0 {
+		return answer, why
+	}
+	if why = fmt.Sprintf("Do not mail %s again. For the others: %s", shown(d.Suppress), why); answer == Resume {
+		answer = StayHeld // not as it was
+	}
+	return answer, why
+}
+
+// shown are the first addresses of a list, and how many more there are.
+func shown(list []string) string {
+	const most = 3
+	if len(list) <= most {
+		return strings.Join(list, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(list[:most], ", "), len(list)-most)
+}
+
+// released says whether the mail may go again to those who are not to be suppressed.
+func (d *Diagnosis) released(old *Diagnosis) (Resumption, string) {
+	top := old.Causes[0]
+	switch {
 	case d.Response == bounce.Ignore:
 		return Resume, "Nothing was stopped."
 	case d.Hold != nil && old.Hold == nil:
@@ -252,8 +278,8 @@ func (d *Diagnosis) resume(old *Diagnosis) (Resumption, string) {
 	}
 	at, worst := gone, top
 	for _, c := range old.Causes {
-		if c.State == Unstated && c.Kind != top.Kind || c.Kind == bounce.Expired || c.Kind.OfAddress() {
-			continue // not what stopped it, or of an address alone
+		if c.State == Unstated && c.Kind != top.Kind || c.Kind == bounce.Expired || d.suppressed(c.Kind) {
+			continue // not what stopped it, or of those alone who are not mailed again
 		}
 		now := d.standing(c.Kind)
 		if now == unspoken && d.asked() {
@@ -269,7 +295,7 @@ func (d *Diagnosis) resume(old *Diagnosis) (Resumption, string) {
 	case unsure:
 		return CannotTell, fmt.Sprintf("%s: whether it still is could not be asked.", worst.Summary)
 	case private:
-		if d.Response == bounce.Retry {
+		if d.Response == bounce.Retry && !worst.Kind.OfAddress() {
 			return Resume, fmt.Sprintf("%s: that passes by itself.", worst.Summary)
 		}
 		return SendOneTest, fmt.Sprintf("%s: the receiver alone knows whether that still holds; send one test.", worst.Summary)
@@ -283,6 +309,14 @@ func (d *Diagnosis) resume(old *Diagnosis) (Resumption, string) {
 		return Resume, fmt.Sprintf("%s: that is still seen, and nothing that you could mend.", worst.Summary)
 	}
 	return StayHeld, fmt.Sprintf("%s: that is still seen.", worst.Summary)
+}
+
+// suppressed reports whether a kind of cause concerns none but addresses that are to be
+// suppressed.
+func (d *Diagnosis) suppressed(kind CauseKind) bool {
+	return kind.OfAddress() && len(d.Suppress) > 0 && !slices.ContainsFunc(d.Recipients, func(rec bounce.Recipient) bool {
+		return rec.Reason == kind && !rec.Suppress
+	})
 }
 
 // graver orders what stands against sending: what is seen decides, then what could not be

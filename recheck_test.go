@@ -153,6 +153,86 @@ func TestRecheckOfEveryCase(t *testing.T) {
 	}
 }
 
+// twoRefused is the bounce of a mail to somebody who is not there and to somebody whose
+// server had the sender on a list.
+const twoRefused = `From: MAILER-DAEMON@mail.shop.example
+Subject: Undelivered Mail
+Date: Tue, 24 Nov 2026 10:11:00 +0000
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=delivery-status; boundary=b
+
+--b
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mail.shop.example
+
+Final-Recipient: rfc822; gone@recipient.example
+Action: failed
+Status: 5.1.1
+Remote-MTA: dns; mx1.recipient.example
+Diagnostic-Code: smtp; 550 5.1.1 <gone@recipient.example>: User unknown
+
+Final-Recipient: rfc822; anna@other.example
+Action: failed
+Status: 5.7.1
+Remote-MTA: dns; mx.other.example
+Diagnostic-Code: smtp; 554 5.7.1 Client host [198.51.100.23] blocked using bl.spamcop.net
+
+--b--
+`
+
+// Who is to be suppressed is not mailed again, whatever became of the others.
+func TestRecheckForSeveral(t *testing.T) {
+	s, _ := saved(t, "02-still-listed")
+	s.Now = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	diagnoser := rebound.Diagnoser{Resolver: resolvetest.New(t, s.zone), Now: func() time.Time { return s.Now }}
+	d, err := diagnoser.Diagnose(t.Context(), rebound.Case{Bounce: []byte(twoRefused)})
+	if err != nil || !slices.Equal(d.Suppress, []string{"gone@recipient.example"}) || d.Hold == nil {
+		t.Fatalf("%v, %+v", err, d)
+	}
+	for _, tt := range []struct {
+		resolver resolve.Resolver
+		want     rebound.Resumption
+		why      string
+	}{
+		{resolvetest.New(t, s.zone), rebound.StayHeld, "Hold"},
+		{resolvetest.New(t, without(s.zone, "23.100.51.198.bl.spamcop.net")), rebound.StayHeld, "that is not so now"},
+		{resolve.Offline{}, rebound.CannotTell, "could not be asked"},
+	} {
+		r := recheck(t, s, d, tt.resolver, 48*time.Hour)
+		if r.Resume != tt.want || !strings.HasPrefix(r.Why, "Do not mail gone@recipient.example again. For the others: ") || !strings.Contains(r.Why, tt.why) {
+			t.Errorf("got %s, %s; want %s, %s", r.Resume, r.Why, tt.want, tt.why)
+		}
+	}
+}
+
+// A complaint does not pass, whether or not it names who complained.
+func TestRecheckOfAComplaint(t *testing.T) {
+	d, err := rebound.Diagnose(t.Context(), rebound.Case{Report: &bounce.Report{Kind: bounce.Feedback, Complaint: &bounce.Abuse{Type: "abuse"}}})
+	if err != nil || len(d.Suppress) != 0 {
+		t.Fatalf("%v, %+v", err, d)
+	}
+	r, err := new(rebound.Diagnoser).Recheck(t.Context(), d)
+	if err != nil || r.Resume != rebound.StayHeld || !strings.Contains(r.Why, "do not mail them again") {
+		t.Errorf("%v, %+v", err, r)
+	}
+}
+
+// Of an address that may be right, one test tells.
+func TestRecheckOfADoubtfulAddress(t *testing.T) {
+	diagnoser := rebound.Diagnoser{Resolver: resolvetest.New(t, healthy)}
+	d, err := diagnoser.Diagnose(t.Context(), rebound.Case{Reply: "450 4.1.1 <anna@recipient.example>: User unknown", Recipient: "anna@recipient.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Causes[0].Kind != bounce.UnknownRecipient || len(d.Suppress) != 0 {
+		t.Fatalf("%+v, %q", d.Causes[0], d.Suppress)
+	}
+	if r, err := diagnoser.Recheck(t.Context(), d); err != nil || r.Resume != rebound.SendOneTest {
+		t.Errorf("%v, %+v", err, r)
+	}
+}
+
 func TestRecheckErrors(t *testing.T) {
 	for _, d := range []*rebound.Diagnosis{nil, {}, {Asked: &rebound.Asked{}}} {
 		if r, err := new(rebound.Diagnoser).Recheck(context.Background(), d); !errors.Is(err, rebound.ErrNotSaved) || r != nil {

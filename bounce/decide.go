@@ -118,6 +118,9 @@ func (c candidate) overrules(list Mention) bool {
 	if list.private() {
 		return true
 	}
+	if c.start >= list.Start && c.end <= list.End {
+		return false // no more than the list's name
+	}
 	reason := c.rule.Reason
 	return reason != list.reason() && (reason.Category() == Listed || reason == URLReputation)
 }
@@ -143,7 +146,7 @@ func (r *Rules) decide(q question) verdict {
 	switch {
 	case tier <= tierAtCode:
 		v.byRule(best, text)
-	case tier == tierAnywhere && listed != nil && best.overrules(*listed):
+	case listed != nil && best.rule != nil && (tier == tierAnywhere || tier == tierFallback && best.rule.Reason == URLReputation) && best.overrules(*listed):
 		v.byRule(best, text)
 	case listed != nil && tier > tierList && !isSuccess(q.reply.Code) && !(listed.private() && tier <= tierFallback):
 		v.byList(*listed, text)

@@ -368,8 +368,9 @@ func (r *run) compareAuth(s statement, c *Cause) {
 		c.steps = r.authSteps(legs)
 	default:
 		c.Detail = text
-		if steps := r.stepsBySaid(s, c); steps != nil {
-			c.steps = steps
+		c.steps = r.stepsBySaid(s, c)
+		if c.steps == nil && fails > 0 && c.Kind == bounce.Unauthenticated {
+			c.steps = r.stepsOfEach(legs, c)
 		}
 		if said == nil && r.findings.auth == nil {
 			c.Detail = "The reply gives no verdict on SPF, DKIM and DMARC one by one."
@@ -428,13 +429,29 @@ func (r *run) until(ttl time.Duration) string {
 	return at.Format("2 January 15:04 MST")
 }
 
+// methodKinds are the kinds of cause by method.
+var methodKinds = map[string]CauseKind{"spf": bounce.SPFFailed, "dkim": bounce.DKIMFailed, "dmarc": bounce.DMARCFailed}
+
+// stepsOfEach are what mends each method that does not pass: where it was seen to fail,
+// the fixes of what was found; where it could not be told, the steps of the table.
+func (r *run) stepsOfEach(legs []leg, c *Cause) []Step {
+	var steps []Step
+	for _, l := range legs {
+		fixes := r.authSteps([]leg{l})
+		if fixes == nil && l.state != Contradicted {
+			fixes = r.table(methodKinds[l.method], c)
+		}
+		steps = append(steps, fixes...)
+	}
+	return steps
+}
+
 // stepsBySaid names what the receiver says to fail, where that could not be compared, and
 // what to do about each.
 func (r *run) stepsBySaid(s statement, c *Cause) []Step {
 	if c.Kind != bounce.Unauthenticated {
 		return nil
 	}
-	kinds := map[string]CauseKind{"spf": bounce.SPFFailed, "dkim": bounce.DKIMFailed, "dmarc": bounce.DMARCFailed}
 	var names []string
 	var steps []Step
 	passes := false
@@ -444,7 +461,7 @@ func (r *run) stepsBySaid(s statement, c *Cause) []Step {
 			continue
 		}
 		names = append(names, strings.ToUpper(l.Method))
-		steps = append(steps, r.table(kinds[l.Method], c)...)
+		steps = append(steps, r.table(methodKinds[l.Method], c)...)
 	}
 	if !passes || len(steps) == 0 {
 		return nil
@@ -502,6 +519,11 @@ func (r *run) authSteps(legs []leg) []Step {
 				if len(steps) == maxAuthSteps {
 					return steps
 				}
+				if fix.Record != nil && slices.ContainsFunc(steps, func(s Step) bool {
+					return s.Record != nil && s.Record.Name == fix.Record.Name && s.Record.Type == fix.Record.Type
+				}) {
+					continue // one record is changed once: the graver finding says how
+				}
 				steps = append(steps, Step{Phase: PhaseRepair, Action: fix.Action, Who: you, What: fix.What, Record: fix.Record, URL: fix.URL, Verify: fix.Verify})
 			}
 		}
@@ -530,6 +552,7 @@ func (r *run) compareSender(_ statement, c *Cause) {
 	}
 	c.Detail = fmt.Sprintf("The domain %s exists and takes mail.", a.Sender.Domain)
 	if text := strings.ToLower(r.of(c).Reply.Text); strings.Contains(text, "domain") || strings.Contains(text, "dns") {
+		c.Summary = fmt.Sprintf("the receiver did not find the sender's domain, %s", a.Sender.Domain)
 		r.gone(c, a.Sender.Answer.TTL, c.Detail+" It changed since, or the receiver's resolver failed then.", c.Detail+" It changed since, or the receiver's resolver failed.")
 	} else {
 		c.State, c.Summary = NotCheckable, "the receiver does not accept the envelope sender's address"

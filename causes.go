@@ -295,6 +295,10 @@ func (r *run) stated(s statement) Cause {
 	if c.Kind == bounce.IPReputation && s.rec.Permanence == bounce.Temporary {
 		c.Summary = "the receiver mistrusts {ip} and puts its mail off"
 	}
+	if s.ofMailbox() {
+		c.Fault, c.Summary, c.response = OfRecipient, "{addr} gets too much mail at the moment", bounce.Retry
+		c.steps = []Step{{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.fillFor(c, "Try {addr} again an hour later; other mail to this receiver may go."), Verify: "The mail is accepted."}}
+	}
 	if row.compare != nil {
 		row.compare(r, s, &c)
 	}

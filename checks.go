@@ -102,7 +102,7 @@ func aboutSender(r *run) string {
 		case bounce.Listed, bounce.Reputation, bounce.SenderIdentity, bounce.SenderAuth, bounce.RefusedByPolicy, bounce.Unclassified:
 			return ""
 		case bounce.Throttled:
-			if s.reason == bounce.RateLimited {
+			if s.reason == bounce.RateLimited && !s.ofMailbox() {
 				return ""
 			}
 		case bounce.ContentRejected:

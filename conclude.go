@@ -62,7 +62,7 @@ func (r *run) suppress() []string {
 		address := cmp.Or(rec.Address, r.facts.Recipient.Value)
 		if r.foreign != nil || r.kept || rec.Reason == bounce.UnknownDomain && refuted[domainOf(address)] {
 			rec.Suppress = false
-		} else if dead[domainOf(address)] {
+		} else if rec.Action == bounce.Failed && dead[domainOf(address)] {
 			rec.Suppress = true
 		}
 		if rec.Suppress && strings.Contains(address, "@") {

@@ -66,8 +66,12 @@ func (r *run) gather() {
 		}
 	}
 	f.From = first(f.From, Known[string]{refusedDomain(rec.Reply.Text), "the receiver's reply"})
+	inReply := Known[string]{named(rec, r.MailFrom, f.From.Value), "the receiver's reply"}
+	if rec.Reason == bounce.SenderUnknown || rec.Reason == bounce.SenderMismatch {
+		f.MailFrom, inReply = first(f.MailFrom, inReply), Known[string]{} // it is the sender's
+	}
 	f.Bulk = f.Bulk || r.Case.Bulk || header.Get("List-Unsubscribe") != "" || header.Get("List-Id") != ""
-	f.Recipient = first(Known[string]{rec.Address, "the bounce"}, Known[string]{r.Recipient, "the caller"}, Known[string]{named(rec, r.MailFrom, f.From.Value), "the receiver's reply"})
+	f.Recipient = first(Known[string]{rec.Address, "the bounce"}, Known[string]{r.Recipient, "the caller"}, inReply)
 	if name := refusedHELO(rec.Reply.Text); name != "" && rec.Reason == bounce.HELO {
 		f.HELO = Known[string]{name, "the receiver's reply"} // it saw what was said
 	}

@@ -209,7 +209,9 @@ func (r *run) steps(c *Cause) []Step {
 		return r.stepsOf(c)
 	}
 	// What stands in the way is mended while the sending server goes on trying.
-	steps := slices.DeleteFunc(r.stepsOf(c), func(s Step) bool { return s.Phase == PhaseRetest || s.Phase == PhaseRewarm })
+	steps := slices.DeleteFunc(r.stepsOf(c), func(s Step) bool {
+		return s.Phase == PhaseRetest || s.Phase == PhaseRewarm || s.Phase == PhaseCleanUp && s.Action == finding.Remove // no address is given up before its mail is
+	})
 	what := "Do nothing yet: the sending server goes on trying by itself."
 	if len(steps) > 0 {
 		what = "Do not send the mail again: the sending server goes on trying by itself."
@@ -239,6 +241,9 @@ func (r *run) stepsOf(c *Cause) []Step {
 	}
 	if c.State == Contradicted && c.Kind == bounce.UnknownDomain {
 		return []Step{{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.fillFor(*c, "Send again to {addr}: DNS holds a mail server for {domain} now."), Verify: "The mail is accepted."}}
+	}
+	if c.Kind == bounce.SenderUnknown && c.State == Contradicted {
+		return []Step{{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.fillFor(*c, "Send one test to {addr}: DNS gives the sender's domain now. If it is refused again, tell the recipient's postmaster by another way, with this reply: its resolver does not find the domain."), Verify: "The receiver accepts it."}}
 	}
 	if c.Kind.OfAddress() && c.Kind != bounce.Complaint && c.rec != nil && !c.rec.Suppress && c.State != Confirmed {
 		steps := []Step{{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: r.fillFor(*c, "See whether {addr} is right, and send one test later; take it off your lists when that is refused in the same words."), Verify: "The test is accepted."}}
@@ -586,7 +591,7 @@ func (r *run) holdOf(c Cause) *Hold {
 	switch {
 	case c.Kind == bounce.IPReputation && r.of(&c).Permanence == bounce.Temporary:
 		return &Hold{Scope: row.hold, What: r.fill("mail from {ip} to this receiver"), Until: "it takes mail again"}
-	case row.hold == "" || c.State == Cleared || c.State == Contradicted || c.State == Unstated || c.Fault == OfESP || c.Fault == OfReceiver || c.Fault == OfListOperator || c.Fault == OfForwarder && c.Kind != bounce.DKIMFailed:
+	case row.hold == "" || c.State == Cleared || c.State == Contradicted || c.State == Unstated || c.Fault == OfESP || c.Fault == OfReceiver || c.Fault == OfRecipient || c.Fault == OfListOperator || c.Fault == OfForwarder && c.Kind != bounce.DKIMFailed:
 		return nil
 	case c.Kind == bounce.IPListed && c.State != Confirmed:
 		return nil

@@ -305,6 +305,8 @@ func (d *Diagnosis) released(old *Diagnosis) (Resumption, string) {
 	switch {
 	case d.Hold != nil:
 		return StayHeld, fmt.Sprintf("Hold %s until %s: %s.", d.Hold.What, d.Hold.Until, worst.Summary)
+	case worst.Kind == bounce.HELO:
+		return SendOneTest, fmt.Sprintf("%s: with which name the server greets now is not known; send one test.", worst.Summary)
 	case d.Response == bounce.Retry:
 		return Resume, fmt.Sprintf("%s: that is still seen, and nothing that you could mend.", worst.Summary)
 	}

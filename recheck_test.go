@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -214,6 +215,18 @@ func TestRecheckOfAComplaint(t *testing.T) {
 	}
 	r, err := new(rebound.Diagnoser).Recheck(t.Context(), d)
 	if err != nil || r.Resume != rebound.StayHeld || !strings.Contains(r.Why, "do not mail them again") {
+		t.Errorf("%v, %+v", err, r)
+	}
+}
+
+// With which name a server greets now, DNS does not tell.
+func TestRecheckOfAHELOName(t *testing.T) {
+	diagnoser := rebound.Diagnoser{Resolver: resolvetest.New(t, healthy)}
+	d, err := diagnoser.Diagnose(t.Context(), rebound.Case{Reply: "504 5.5.2 <localhost>: Helo command rejected: need fully-qualified hostname", IP: netip.MustParseAddr("198.51.100.23")})
+	if err != nil || d.Causes[0].Kind != bounce.HELO || d.Causes[0].State != rebound.Confirmed {
+		t.Fatalf("%v, %+v", err, d)
+	}
+	if r, err := diagnoser.Recheck(t.Context(), d); err != nil || r.Resume != rebound.SendOneTest || !strings.Contains(r.Why, "is not known") {
 		t.Errorf("%v, %+v", err, r)
 	}
 }

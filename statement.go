@@ -32,6 +32,12 @@ func (s *statement) vague() bool {
 	return s.rec.Certainty == bounce.Possible && s.reason.Category() == bounce.Unclassified
 }
 
+// ofMailbox reports whether too much came to one mailbox, whoever sent it: the code says so
+// (RFC 3463, section 3.3).
+func (s *statement) ofMailbox() bool {
+	return s.reason == bounce.RateLimited && s.rec.Status.Subject == 2
+}
+
 // ofStanding reports whether the receiver speaks of what it thinks of the sender, which a
 // listing may explain.
 func (s *statement) ofStanding() bool {
@@ -150,6 +156,9 @@ func indexStatement(list []statement, s statement) int {
 	for i, other := range list {
 		if s.reason == bounce.UnknownDomain && domainOf(other.rec.Address) != domainOf(s.rec.Address) {
 			continue // each domain may or may not be there
+		}
+		if other.reason.OfAddress() && other.rec.Suppress != s.rec.Suppress {
+			continue // one is to be taken off lists, the other is not
 		}
 		if other.reason == s.reason && slices.Equal(other.names, s.names) && slices.Equal(other.items, s.items) {
 			return i

@@ -10,10 +10,11 @@ const maxLegText = 4 << 10
 
 // readLegs reads the forms in which receivers state their verdicts: Gmail's and
 // Yahoo's "DKIM = did not pass", "SPF [shop.example] with ip: [192.0.2.1] = did not
-// pass"; Microsoft's "Spf= Fail , Dkim= Pass , DMARC= None"; and the result fields
+// pass"; Gmail's older "DKIM checks did not pass and SPF check for [shop.example] did not
+// pass with ip: [192.0.2.1]"; Microsoft's "Spf= Fail , Dkim= Pass , DMARC= None"; and the result fields
 // of RFC 8601, "spf=fail smtp.mailfrom=shop.example; dkim=none".
 func readLegs(text string) []Leg {
-	if strings.IndexByte(text, '=') < 0 {
+	if strings.IndexByte(text, '=') < 0 && !containsFold(text, "check") {
 		return nil
 	}
 	text = cut(text, maxLegText)
@@ -54,6 +55,9 @@ func readLeg(text string) (leg Leg, end int) {
 		return leg, 0
 	}
 	rest := strings.TrimLeft(text[len(leg.Method):], " ")
+	if hasPrefixFold(rest, "check") {
+		return readChecked(leg, text, rest)
+	}
 	leg.Domain, rest = bracketed(rest)
 	if hasPrefixFold(rest, "with ip") {
 		leg.IP, rest = bracketed(strings.TrimLeft(rest[len("with ip"):], ": "))
@@ -70,6 +74,23 @@ func readLeg(text string) (leg Leg, end int) {
 		}
 	}
 	return leg, 0
+}
+
+// readChecked reads the verdict of a sentence, from "check" on.
+func readChecked(leg Leg, text, rest string) (Leg, int) {
+	const failed = "did not pass"
+	rest = strings.TrimLeft(rest[len("check"):], "sS ")
+	if hasPrefixFold(rest, "for [") {
+		leg.Domain, rest = bracketed(rest[len("for "):])
+	}
+	if !hasPrefixFold(rest, failed) {
+		return leg, 0
+	}
+	leg.Result, leg.Domain, rest = failed, lower(leg.Domain), rest[len(failed):]
+	if hasPrefixFold(rest, " with ip: [") {
+		leg.IP, rest = bracketed(rest[len(" with ip: "):])
+	}
+	return leg, len(text) - len(rest)
 }
 
 // bracketed reads "[x] " at the start of a text.

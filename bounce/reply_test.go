@@ -152,6 +152,15 @@ func TestLegs(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v\nwant %+v", got, want)
 	}
+	got = ParseReply("550-5.7.26 This mail is unauthenticated, which poses a security risk to the\r\n550-5.7.26 sender and Gmail users, and has been blocked. The sender must\r\n550-5.7.26 authenticate with at least one of SPF or DKIM. For this message,\r\n550-5.7.26 DKIM checks did not pass and SPF check for [shop.example] did not\r\n550 5.7.26 pass with ip: [198.51.100.23]. - gsmtp").Recipients[0].Legs
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("of a sentence: got %+v\nwant %+v", got, want)
+	}
+	for _, none := range []string{"550 SPF check passed", "550 SPF check for [", "550 DKIM checks did", "550 SPF checks for [shop.example] are made; see the check of DKIM"} {
+		if got := ParseReply(none).Recipients[0].Legs; got != nil {
+			t.Errorf("%q: got %+v", none, got)
+		}
+	}
 	got = ParseReply("550 5.7.515 Access denied, sending domain SHOP.EXAMPLE doesn't meet the required authentication level. Spf= Fail , Dkim= Pass , DMARC= None").Recipients[0].Legs
 	if len(got) != 3 || got[0].Result != "fail" || got[1].Result != "pass" || got[2].Method != "dmarc" {
 		t.Errorf("got %+v", got)

@@ -593,6 +593,8 @@ func (r *run) holdOf(c Cause) *Hold {
 		return &Hold{Scope: row.hold, What: r.fill("mail from {ip} to this receiver"), Until: "it takes mail again"}
 	case row.hold == "" || c.State == Cleared || c.State == Contradicted || c.State == Unstated || c.Fault == OfESP || c.Fault == OfReceiver || c.Fault == OfRecipient || c.Fault == OfListOperator || c.Fault == OfForwarder && c.Kind != bounce.DKIMFailed:
 		return nil
+	case c.Kind == bounce.IPListed && c.State == NotCheckable && c.Fault == OfSender: // a block of its own, as by reputation
+		return &Hold{Scope: "receiver", What: r.fill("mail from {ip} to this receiver"), Until: row.until}
 	case c.Kind == bounce.IPListed && c.State != Confirmed:
 		return nil
 	}

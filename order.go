@@ -62,11 +62,15 @@ func (r *run) before(i int, wanted []Phase) []int {
 	})
 }
 
-// bound reports whether one step can matter to another: what concerns a recipient, or one
-// mail, has nothing to do with what concerns the sender.
+// bound reports whether one step can matter to another: what concerns a recipient, one
+// mail, or the way to one receiver has nothing to do with what concerns the sender.
 func bound(a, b Step) bool {
 	alone := func(kind CauseKind) bool {
-		return kind.OfAddress() || kind == bounce.MailboxFull || kind == bounce.MessageTooBig || kind == bounce.Moved || kind == bounce.RecipientPolicy
+		switch kind {
+		case bounce.MailboxFull, bounce.MessageTooBig, bounce.Moved, bounce.RecipientPolicy, bounce.Greylisted, bounce.Network, bounce.DNSFailure, bounce.System:
+			return true
+		}
+		return kind.OfAddress()
 	}
 	if !slices.ContainsFunc(a.For, alone) && !slices.ContainsFunc(b.For, alone) {
 		return true

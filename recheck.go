@@ -156,11 +156,12 @@ const (
 	unspoken                 // the new diagnosis does not speak of it
 )
 
-// standing looks for causes of a kind: the worst decides.
-func (d *Diagnosis) standing(kind CauseKind) standing {
+// standing looks for causes of a kind: the worst decides. What nobody stated does not
+// speak for what was stated.
+func (d *Diagnosis) standing(kind CauseKind, stated bool) standing {
 	worst := unspoken
 	for _, c := range d.Causes {
-		if c.Kind != kind {
+		if c.Kind != kind || stated && c.State == Unstated {
 			continue
 		}
 		at := seen
@@ -185,7 +186,7 @@ func (d *Diagnosis) progress(s Step) (Progress, string) {
 	again := slices.ContainsFunc(d.Plan, func(n Step) bool { return n.What == s.What })
 	at := unspoken
 	for _, kind := range s.For {
-		at = min(at, d.standing(kind))
+		at = min(at, d.standing(kind, false))
 	}
 	cleared := at == gone || at == unspoken && !again && len(s.For) > 0 && d.asked()
 	switch {
@@ -278,10 +279,10 @@ func (d *Diagnosis) released(old *Diagnosis) (Resumption, string) {
 	}
 	at, worst := gone, top
 	for _, c := range old.Causes {
-		if c.State == Unstated && c.Kind != top.Kind || c.Kind == bounce.Expired || d.suppressed(c.Kind) {
+		if c.State == Unstated && (top.State != Unstated || c.Kind != top.Kind) || c.Kind == bounce.Expired || d.suppressed(c.Kind) {
 			continue // not what stopped it, or of those alone who are not mailed again
 		}
-		now := d.standing(c.Kind)
+		now := d.standing(c.Kind, c.State != Unstated)
 		if now == unspoken && d.asked() {
 			now = gone // looked for, and not there
 		}
@@ -291,7 +292,7 @@ func (d *Diagnosis) released(old *Diagnosis) (Resumption, string) {
 	}
 	switch at {
 	case gone:
-		return Resume, fmt.Sprintf("%s: that is not so now.", worst.Summary)
+		return Resume, fmt.Sprintf("%s: that is not so now.%s", worst.Summary, d.beside())
 	case unsure:
 		return CannotTell, fmt.Sprintf("%s: whether it still is could not be asked.", worst.Summary)
 	case private:
@@ -311,6 +312,16 @@ func (d *Diagnosis) released(old *Diagnosis) (Resumption, string) {
 		return Resume, fmt.Sprintf("%s: that is still seen, and nothing that you could mend.", worst.Summary)
 	}
 	return StayHeld, fmt.Sprintf("%s: that is still seen.", worst.Summary)
+}
+
+// beside tells the first thing that is seen and was not stated, or is "".
+func (d *Diagnosis) beside() string {
+	for _, c := range d.Causes {
+		if c.State == Unstated {
+			return fmt.Sprintf(" Not stated, and seen now: %s.", c.Summary)
+		}
+	}
+	return ""
 }
 
 // suppressed reports whether a kind of cause concerns none but addresses that are to be

@@ -91,6 +91,10 @@ func TestRecheckOfAListing(t *testing.T) {
 			t.Errorf("off the list: %+v", step)
 		}
 	}
+	other := without(s.zone, "23.100.51.198.bl.spamcop.net") + "23.100.51.198.zen.spamhaus.org. A 127.0.0.2\n"
+	if r := recheck(t, s, d, resolvetest.New(t, other), 48*time.Hour); r.Resume != rebound.Resume || !strings.Contains(r.Why, "that is not so now. Not stated, and seen now: ") {
+		t.Errorf("on another list: %s, %s", r.Resume, r.Why)
+	}
 	dark := recheck(t, s, d, resolve.Offline{}, 48*time.Hour)
 	if dark.Resume != rebound.CannotTell {
 		t.Errorf("without DNS: %s, %s", dark.Resume, dark.Why)

@@ -747,7 +747,7 @@ func (r *run) compareBurst(s statement, c *Cause) {
 	}
 	domain := domainOf(s.rec.Address)
 	c.Kind, c.Fault, c.Certainty, c.response = bounce.Misconfigured, OfReceiver, bounce.Possible, bounce.AskRecipient
-	c.Summary = fmt.Sprintf("all %d addresses at %s are unknown at once: its server may have lost its directory", s.count, domain)
+	c.Summary = fmt.Sprintf("all %d addresses at %s are unknown at once: its server may have lost its directory", len(r.report.Recipients), domain)
 	c.Detail = "Known addresses do not vanish together; while a system is moved they often do. None is to be suppressed for that."
 	c.steps = []Step{
 		{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: fmt.Sprintf("Tell the administrator of %s by another way that its server refuses every address, with this reply and its time.", domain), Verify: "A test mail is accepted after the answer."},

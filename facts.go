@@ -68,6 +68,7 @@ func (r *run) gather() {
 	f.From = first(f.From, Known[string]{refusedDomain(rec.Reply.Text), "the receiver's reply"})
 	inReply := Known[string]{named(rec, r.MailFrom, f.From.Value), "the receiver's reply"}
 	if rec.Reason == bounce.SenderUnknown || rec.Reason == bounce.SenderMismatch {
+		inReply.Value = named(rec, rec.Address, r.Recipient)
 		f.MailFrom, inReply = first(f.MailFrom, inReply), Known[string]{} // it is the sender's
 	}
 	f.Bulk = f.Bulk || r.Case.Bulk || header.Get("List-Unsubscribe") != "" || header.Get("List-Id") != ""
@@ -164,8 +165,9 @@ func namedIP(rec *bounce.Recipient) netip.Addr {
 }
 
 // named returns the one address in angle brackets that a reply names, and in one that says
-// that an address is wrong the one without them, or "": not that of the sender.
-func named(rec *bounce.Recipient, senders ...string) string {
+// that an address is wrong the one without them, or "": none of those that are somebody
+// else's.
+func named(rec *bounce.Recipient, others ...string) string {
 	text, address := rec.Reply.Text, ""
 	if open := strings.IndexByte(text, '<'); open >= 0 {
 		end := strings.IndexByte(text, '>')
@@ -183,8 +185,8 @@ func named(rec *bounce.Recipient, senders ...string) string {
 	if _, err := mail.ParseAddress(address); err != nil {
 		return ""
 	}
-	for _, s := range senders {
-		if strings.EqualFold(s, address) {
+	for _, other := range others {
+		if strings.EqualFold(other, address) {
 			return ""
 		}
 	}

@@ -198,6 +198,48 @@ func TestManyRecipientsAreBounded(t *testing.T) {
 	}
 }
 
+// A busy mailbox neither comes before a fault of the sender's nor excuses it; a limit that
+// speaks of where the mail came from is no mailbox's.
+func TestBusyMailbox(t *testing.T) {
+	const busy = "450 4.2.1 The user you are trying to contact is receiving mail too quickly."
+	zone := strings.ReplaceAll(hosted, "23.100.51.198.in-addr.arpa.", "24.100.51.198.in-addr.arpa.")
+	diagnoser := &rebound.Diagnoser{Resolver: resolvetest.New(t, zone)}
+	d, err := diagnoser.Diagnose(t.Context(), rebound.Case{IP: netip.MustParseAddr("198.51.100.23"), Bounce: dsn("mail.customer.example", "",
+		[4]string{"anna@recipient.example", "anna@recipient.example", "mx.recipient.example", busy},
+		[4]string{"bert@recipient.example", "bert@recipient.example", "mx.recipient.example", "550 5.7.25 198.51.100.23 has no PTR record"})})
+	if err != nil || d.Causes[0].Kind != bounce.PTR || d.Causes[1].Kind != bounce.RateLimited || d.Causes[1].Fault != rebound.OfRecipient {
+		t.Fatalf("%v, causes %+v", err, d.Causes)
+	}
+	if r, err := diagnoser.Recheck(t.Context(), d); err != nil || r.Resume != rebound.StayHeld {
+		t.Errorf("%v, resume %s: %s", err, r.Resume, r.Why)
+	}
+	for reply, want := range map[string]rebound.Fault{
+		busy: rebound.OfRecipient,
+		"421 4.2.1 Too many connections from 198.51.100.23":                    rebound.OfSender,
+		"421 4.2.0 Too many sessions from your host":                           rebound.OfSender,
+		"450 4.2.1 Too many messages for this user from your IP address today": rebound.OfSender,
+	} {
+		d := diagnose(t, hosted, rebound.Case{Reply: reply, IP: netip.MustParseAddr("198.51.100.23"), Recipient: "anna@recipient.example"})
+		if d.Causes[0].Kind != bounce.RateLimited || d.Fault != want || (d.Hold == nil) != (want == rebound.OfRecipient) {
+			t.Errorf("%s: %s, fault %s, hold %+v", reply, d.Causes[0].Kind, d.Fault, d.Hold)
+		}
+	}
+}
+
+// The address that a refusal of the sender names is the sender's, unless it is the
+// recipient's.
+func TestSenderOfTheReply(t *testing.T) {
+	for reply, want := range map[string]string{
+		"450 4.1.8 <bob@customer.example>: Sender address rejected: Domain not found":   "bob@customer.example",
+		"450 4.1.8 <anna@recipient.example>: Sender address rejected: Domain not found": "",
+	} {
+		d := diagnose(t, hosted, rebound.Case{Reply: reply, Recipient: "anna@recipient.example"})
+		if d.Facts.MailFrom.Value != want || d.Facts.Recipient.Value != "anna@recipient.example" {
+			t.Errorf("%s: from %q to %q, want %q", reply, d.Facts.MailFrom.Value, d.Facts.Recipient.Value, want)
+		}
+	}
+}
+
 // A colleague's delivery says that the server knows its people.
 func TestBurstWithADelivery(t *testing.T) {
 	rows := [][4]string{}
@@ -207,6 +249,11 @@ func TestBurstWithADelivery(t *testing.T) {
 	if d := diagnose(t, hosted, rebound.Case{Bounce: dsn("mail.customer.example", "", rows...)}); len(d.Suppress) != 0 || d.Fault != rebound.OfReceiver {
 		t.Errorf("all unknown: suppress %v, fault %s", d.Suppress, d.Fault)
 	}
+	rows[2][3] = "550 5.1.1 Blocked: recipient unknown" // which alone would be doubted
+	if d := diagnose(t, hosted, rebound.Case{Bounce: dsn("mail.customer.example", "", rows...)}); len(d.Suppress) != 0 || !strings.HasPrefix(d.Causes[0].Summary, "All 3 addresses") || len(d.Causes) != 1 {
+		t.Errorf("all unknown in two wordings: suppress %v, causes %+v", d.Suppress, d.Causes)
+	}
+	rows[2][3] = "550 5.1.1 User unknown"
 	rows = append(rows, [4]string{"d@recipient.example", "d@recipient.example", "mx.recipient.example", "250 2.0.0 ok"})
 	if d := diagnose(t, hosted, rebound.Case{Bounce: dsn("mail.customer.example", "", rows...)}); len(d.Suppress) != 3 {
 		t.Errorf("with a delivery: suppress %v", d.Suppress)

@@ -278,25 +278,25 @@ func (d *Diagnosis) released(old *Diagnosis) (Resumption, string) {
 		return StayHeld, fmt.Sprintf("Hold %s until %s: %s.", d.Hold.What, d.Hold.Until, d.Causes[0].Summary)
 	}
 	at, worst := gone, top
+	first := true
 	for _, c := range old.Causes {
 		if c.State == Unstated && (top.State != Unstated || c.Kind != top.Kind) || c.Kind == bounce.Expired || d.suppressed(c.Kind) {
 			continue // not what stopped it, or of those alone who are not mailed again
 		}
-		now := d.standing(c.Kind, c.State != Unstated)
-		if now == unspoken && d.asked() {
-			now = gone // looked for, and not there
-		}
-		if graver(now, at) {
-			at, worst = now, c
+		now := d.now(c)
+		if first || graver(now, at) {
+			at, worst, first = now, c, false
 		}
 	}
+	// What the whole answer is to wait for passes by itself, and nothing else does.
+	passes := d.Response == bounce.Retry && worst.Kind == top.Kind && worst.State != Contradicted && !worst.Kind.OfAddress()
 	switch at {
 	case gone:
 		return Resume, fmt.Sprintf("%s: that is not so now.%s", worst.Summary, d.beside())
 	case unsure:
 		return CannotTell, fmt.Sprintf("%s: whether it still is could not be asked.", worst.Summary)
 	case private:
-		if d.Response == bounce.Retry && !worst.Kind.OfAddress() {
+		if passes {
 			return Resume, fmt.Sprintf("%s: that passes by itself.", worst.Summary)
 		}
 		return SendOneTest, fmt.Sprintf("%s: the receiver alone knows whether that still holds; send one test.", worst.Summary)
@@ -306,12 +306,26 @@ func (d *Diagnosis) released(old *Diagnosis) (Resumption, string) {
 	switch {
 	case d.Hold != nil:
 		return StayHeld, fmt.Sprintf("Hold %s until %s: %s.", d.Hold.What, d.Hold.Until, worst.Summary)
-	case worst.Kind == bounce.HELO:
-		return SendOneTest, fmt.Sprintf("%s: with which name the server greets now is not known; send one test.", worst.Summary)
-	case d.Response == bounce.Retry:
+	case passes:
 		return Resume, fmt.Sprintf("%s: that is still seen, and nothing that you could mend.", worst.Summary)
 	}
 	return StayHeld, fmt.Sprintf("%s: that is still seen.", worst.Summary)
+}
+
+// now is the standing of a cause of an older diagnosis.
+func (d *Diagnosis) now(c Cause) standing {
+	now := d.standing(c.Kind, c.State != Unstated)
+	switch same := like(d.Causes, c); {
+	case now == unspoken && d.asked():
+		return gone // looked for, and not there
+	case now == private:
+		return d.standing(c.Kind, false) // what is seen of its kind may be what was meant
+	case now == gone && c.State == Contradicted && same != nil && same.State == Contradicted:
+		return private // it was refused although DNS spoke against it, and nothing is new
+	case now == seen && c.Kind == bounce.HELO && !strings.Contains(d.Facts.HELO.Value, "."):
+		return private // what the server calls itself now, DNS does not tell
+	}
+	return now
 }
 
 // beside tells the first thing that is seen and was not stated, or is "".

@@ -205,6 +205,9 @@ func TestRecheckForSeveral(t *testing.T) {
 		{resolve.Offline{}, rebound.CannotTell, "could not be asked"},
 	} {
 		r := recheck(t, s, d, tt.resolver, 48*time.Hour)
+		if strings.Contains(r.Why, "gone@recipient.example does not exist") {
+			t.Errorf("it speaks of who is not mailed: %s", r.Why)
+		}
 		if r.Resume != tt.want || !strings.HasPrefix(r.Why, "Do not mail gone@recipient.example again. For the others: ") || !strings.Contains(r.Why, tt.why) {
 			t.Errorf("got %s, %s; want %s, %s", r.Resume, r.Why, tt.want, tt.why)
 		}
@@ -223,6 +226,24 @@ func TestRecheckOfAComplaint(t *testing.T) {
 	}
 }
 
+// On a list that the reply does not name, what is seen counts; and a refusal that DNS
+// contradicts as it did before needs one test.
+func TestRecheckOfWhatIsNotNamed(t *testing.T) {
+	diagnoser := rebound.Diagnoser{Resolver: resolvetest.New(t, healthy+"7.100.51.198.zen.spamhaus.org. A 127.0.0.2\n")}
+	for reply, want := range map[string]rebound.Resumption{
+		"550 5.7.1 198.51.100.7 is in a blacklist":                                 rebound.StayHeld,
+		"550 5.1.8 <news@shop.example>: Sender address rejected: Domain not found": rebound.SendOneTest,
+	} {
+		d, err := diagnoser.Diagnose(t.Context(), rebound.Case{Reply: reply, IP: netip.MustParseAddr("198.51.100.7"), MailFrom: "news@shop.example"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r, err := diagnoser.Recheck(t.Context(), d); err != nil || r.Resume != want {
+			t.Errorf("%s: %v, %s: %s; want %s", reply, err, r.Resume, r.Why, want)
+		}
+	}
+}
+
 // With which name a server greets now, DNS does not tell.
 func TestRecheckOfAHELOName(t *testing.T) {
 	diagnoser := rebound.Diagnoser{Resolver: resolvetest.New(t, healthy)}
@@ -230,7 +251,7 @@ func TestRecheckOfAHELOName(t *testing.T) {
 	if err != nil || d.Causes[0].Kind != bounce.HELO || d.Causes[0].State != rebound.Confirmed {
 		t.Fatalf("%v, %+v", err, d)
 	}
-	if r, err := diagnoser.Recheck(t.Context(), d); err != nil || r.Resume != rebound.SendOneTest || !strings.Contains(r.Why, "is not known") {
+	if r, err := diagnoser.Recheck(t.Context(), d); err != nil || r.Resume != rebound.SendOneTest || !strings.Contains(r.Why, "the receiver alone knows") {
 		t.Errorf("%v, %+v", err, r)
 	}
 }

@@ -33,9 +33,16 @@ func (s *statement) vague() bool {
 }
 
 // ofMailbox reports whether too much came to one mailbox, whoever sent it: the code says so
-// (RFC 3463, section 3.3).
+// (RFC 3463, section 3.3), and the words speak of whom it went to and not of whence it came.
 func (s *statement) ofMailbox() bool {
-	return s.reason == bounce.RateLimited && s.rec.Status.Subject == 2
+	if s.reason != bounce.RateLimited || s.rec.Status.Subject != 2 || len(s.rec.IPs()) > 0 {
+		return false
+	}
+	text := strings.ToLower(s.rec.Reply.Text)
+	among := func(words ...string) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) })
+	}
+	return among("user", "mailbox", "recipient") && !among("connection", "session", "your ip", "your host", "your server")
 }
 
 // ofStanding reports whether the receiver speaks of what it thinks of the sender, which a
@@ -57,8 +64,11 @@ func (r *run) state() {
 	var sender, other []statement
 	folded := 0
 	for i := range r.report.Recipients {
+		r.correct(&r.report.Recipients[i])
+	}
+	together := r.allUnknown()
+	for i := range r.report.Recipients {
 		rec := &r.report.Recipients[i]
-		r.correct(rec)
 		if rec.Action != bounce.Failed && rec.Action != bounce.Delayed {
 			continue
 		}
@@ -71,10 +81,10 @@ func (r *run) state() {
 		}
 		s.dropWholes()
 		group := &other
-		if stopsMore(rec.Reason) {
+		if stopsMore(rec.Reason) && !s.ofMailbox() {
 			group = &sender
 		}
-		if at := indexStatement(*group, s); at >= 0 {
+		if at := indexStatement(*group, s, together); at >= 0 {
 			(*group)[at].count++
 		} else if len(*group) < maxStatements {
 			*group = append(*group, s)
@@ -152,12 +162,14 @@ func (r *run) listNamed(value string, reason bounce.Reason) *dnsbl.List {
 	return r.lists.ByID(operatorNames[value])
 }
 
-func indexStatement(list []statement, s statement) int {
+// indexStatement returns where a list says the same as s; together puts those to suppress
+// and those to keep into one.
+func indexStatement(list []statement, s statement, together bool) int {
 	for i, other := range list {
 		if s.reason == bounce.UnknownDomain && domainOf(other.rec.Address) != domainOf(s.rec.Address) {
 			continue // each domain may or may not be there
 		}
-		if other.reason.OfAddress() && other.rec.Suppress != s.rec.Suppress {
+		if !together && other.reason.OfAddress() && other.rec.Suppress != s.rec.Suppress {
 			continue // one is to be taken off lists, the other is not
 		}
 		if other.reason == s.reason && slices.Equal(other.names, s.names) && slices.Equal(other.items, s.items) {

@@ -118,11 +118,16 @@ func (c candidate) overrules(list Mention) bool {
 	if list.private() {
 		return true
 	}
-	if c.start >= list.Start && c.end <= list.End {
-		return false // no more than the list's name
-	}
 	reason := c.rule.Reason
 	return reason != list.reason() && (reason.Category() == Listed || reason == URLReputation)
+}
+
+// ofLink reports whether a phrase says that what the lists hold is a link of the mail: more
+// than the name of a list says, and nothing of an address.
+func (c candidate) ofLink(mentions []Mention) bool {
+	return c.rule.Reason == URLReputation && !slices.ContainsFunc(mentions, func(m Mention) bool {
+		return m.Kind == MentionList && (m.Lists == "ip" || c.start >= m.Start && c.end <= m.End)
+	})
 }
 
 // decide finds out why. It makes one pass over the text.
@@ -146,7 +151,7 @@ func (r *Rules) decide(q question) verdict {
 	switch {
 	case tier <= tierAtCode:
 		v.byRule(best, text)
-	case listed != nil && best.rule != nil && (tier == tierAnywhere || tier == tierFallback && best.rule.Reason == URLReputation) && best.overrules(*listed):
+	case listed != nil && (tier == tierAnywhere && best.overrules(*listed) || tier == tierFallback && best.ofLink(scan.mentions)):
 		v.byRule(best, text)
 	case listed != nil && tier > tierList && !isSuccess(q.reply.Code) && !(listed.private() && tier <= tierFallback):
 		v.byList(*listed, text)

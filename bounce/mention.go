@@ -446,18 +446,19 @@ func findIPs(out []Mention, text string) []Mention {
 const maxLead = 32
 
 // numbersSection reports whether digits behind these words number a section, as in "RFC
-// 2821 4.1.1.1" and "section 4.1.1.1", or a version.
+// 2821 4.1.1.1" and "section 4.1.1.1", or a version. Behind "RFC 5782:" something new
+// begins.
 func numbersSection(before string) bool {
 	words := strings.Fields(lower(before))
 	for i := range words {
-		words[i] = strings.Trim(words[i], ",.:;()[]")
+		words[i] = strings.TrimRight(strings.TrimLeft(words[i], "(["), ",")
 	}
 	if len(words) == 0 {
 		return false
 	}
 	last := words[len(words)-1]
 	switch last {
-	case "section", "sec", "§", "version":
+	case "section", "sec.", "§", "version", "version:":
 		return true
 	}
 	if number, ok := strings.CutPrefix(last, "rfc"); ok {

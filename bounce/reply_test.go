@@ -127,6 +127,27 @@ func TestMentions(t *testing.T) {
 	}
 }
 
+// What is on a list is the address, a domain or a link, by the words.
+func TestWhatIsListed(t *testing.T) {
+	for in, want := range map[string]Reason{
+		"554 5.7.1 Sorry, your IP has been found on a block list":                                             IPListed,
+		"554 5.7.1 Your IP address 198.51.100.7 is on our blocklist":                                          IPListed,
+		"554 5.7.1 198.51.100.7 listed at zen.spamhaus.org; link.shop.example listed at multi.surbl.org":      IPListed,
+		"550 5.7.1 This reply contains a link to a help page. 198.51.100.7 is blocked using zen.spamhaus.org": IPListed,
+		"554 5.7.1 The sending domain has been found on a blacklist":                                          DomainListed,
+		"550 5.7.1 Domain shop.example was found on a blocklist":                                              DomainListed,
+		"550 5.7.1 URL in your message is listed in Spamhaus DBL (short.example)":                             URLReputation,
+		"550 5.7.1 Sender address office@shop.example has been blocklisted":                                   ReasonUnknown,
+		"550 5.7.1 Message contains a link to a page that explains our policy: you must authenticate":         AuthRequired,
+		"550 5.1.8 DNS domain shop.example does not exist":                                                    SenderUnknown,
+		"550 5.4.310 DNS domain recipient.example does not exist [Message=InfoDomainNonexistent]":             UnknownDomain,
+	} {
+		if got := ParseReply(in).Recipients[0].Reason; got != want {
+			t.Errorf("%q: %s, want %s", in, got, want)
+		}
+	}
+}
+
 // The number of a section, or of a version, is no address.
 func TestNumbersThatAreNoAddress(t *testing.T) {
 	for in, want := range map[string][]string{
@@ -136,6 +157,8 @@ func TestNumbersThatAreNoAddress(t *testing.T) {
 		"550 5.5.4 § 4.1.1.1 of RFC 5321":                                       nil,
 		"550 5.7.1 refused by filter version 4.8.3.54":                          nil,
 		"550 5.7.1 RFC 2821 4.1.1.1: no good HELO from 198.51.100.7":            {"198.51.100.7"},
+		"550 5.7.1 Refused, see RFC 5782: 198.51.100.7 is listed":               {"198.51.100.7"},
+		"550 5.7.1 Refused (RFC 2505) 198.51.100.7 is listed":                   {"198.51.100.7"},
 		"550 5.7.1 against RFC 1912, no PTR for [198.51.100.7]":                 {"198.51.100.7"},
 		"550 5.7.1 RFC 1912 [198.51.100.7] has no PTR":                          {"198.51.100.7"},
 		"550 5.7.1 Access denied by section two: 198.51.100.7 has no good name": {"198.51.100.7"},

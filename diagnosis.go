@@ -163,6 +163,8 @@ type Step struct {
 	List string      `json:"list,omitempty"`
 	// Schedule is how the volume grows again, of a step that begins anew.
 	Schedule *warmup.Schedule `json:"schedule,omitempty"`
+
+	relay bool // it belongs to the way through a relay, which waits for no list
 }
 
 // A Phase orders the plan.

@@ -63,8 +63,12 @@ func (r *run) before(i int, wanted []Phase) []int {
 }
 
 // bound reports whether one step can matter to another: what concerns a recipient, one
-// mail, or the way to one receiver has nothing to do with what concerns the sender.
+// mail, or the way to one receiver has nothing to do with what concerns the sender, and
+// the way through a relay nothing with the old one.
 func bound(a, b Step) bool {
+	if b.relay && !a.relay {
+		return false
+	}
 	alone := func(kind CauseKind) bool {
 		switch kind {
 		case bounce.MailboxFull, bounce.MessageTooBig, bounce.Moved, bounce.RecipientPolicy, bounce.Greylisted, bounce.Network, bounce.DNSFailure, bounce.System:
@@ -95,6 +99,7 @@ func (r *run) besides(s Step) bool {
 // The time that steps take where neither DNS nor the list's row tells it.
 const (
 	nextMail  = "from the next mail on"
+	aSearch   = "until the cause is found and gone"
 	aPerson   = "not known: a person answers"
 	byDNS     = "until the old DNS answers have run out"
 	oldAnswer = "up to %s, until old answers have run out (TTL)"
@@ -128,12 +133,23 @@ func (r *run) takes(s Step) string {
 		return text
 	case s.Action == finding.Publish || s.Action == finding.Replace:
 		return byDNS
+	case s.Action == finding.Edit && s.Phase == PhaseRepair && slices.ContainsFunc(s.For, sought):
+		return aSearch
 	case s.Action == finding.Edit || s.Action == finding.Remove:
 		return nextMail
 	case s.Action == finding.Request || s.Action == finding.Ask && s.Phase == PhaseAsk:
 		return aPerson
 	}
 	return ""
+}
+
+// sought reports whether the fault is behind what is seen, and has to be looked for.
+func sought(kind CauseKind) bool {
+	switch kind {
+	case bounce.IPListed, bounce.DomainListed, bounce.IPReputation, bounce.Compromised:
+		return true
+	}
+	return false
 }
 
 // ttlOf is how long the answers about a record that is to change may live on.

@@ -124,7 +124,7 @@ var stepRows = []stepRow{
 	{bounce.Misconfigured, PhaseRetest, finding.Wait, you, "Send one test after the answer. What is urgent goes to the recipient another way.", "", ""},
 	{bounce.Expired, PhaseRetest, finding.Ask, you, "See in the mail log what stood in the way for days; send again when that is known.", "", ""},
 	{bounce.Suppressed, PhaseCleanUp, finding.Ask, you, "Look the address up in the service's suppression list; take it off there only when its owner asks for your mail.", "", ""},
-	{bounce.Complaint, PhaseStop, finding.Remove, you, "Take the recipient off all marketing mail now; do not answer the complaint.", "", "No further marketing mail goes to them."},
+	{bounce.Complaint, PhaseStop, finding.Remove, you, "Take {addr} off all marketing mail now; do not answer the complaint.", "", "No further marketing mail goes there."},
 	{bounce.Complaint, PhaseRepair, finding.Ask, you, "Count complaints by campaign and provider: look into it at 0.1 % of the mail, stop the campaign at 0.3 %.", "https://support.google.com/a/answer/81126", ""},
 	{bounce.Compromised, PhaseStop, finding.Edit, server, "Hold the queue of {ip}; let the mail server alone reach port 25 outside.", "", "The gateway's log shows no other connection to port 25."},
 	{bounce.Compromised, PhaseRepair, finding.Edit, server, "Find the infected machine, open proxy or stolen account behind {ip}; clean it and change the passwords.", "", "No connection to port 25 leaves the network but from the mail server."},
@@ -190,7 +190,7 @@ func (r *run) addStep(s Step) {
 // retestable: after a repair, one test shows whether it worked. Other plans say
 // themselves when to try again.
 func (r *run) retestable(c Cause) bool {
-	if c.State == Cleared || c.State == Contradicted {
+	if c.State == Cleared || c.State == Contradicted || c.Kind == bounce.DynamicIP && r.relayAdvice() != nil {
 		return false
 	}
 	if c.Kind == bounce.IPReputation && r.main().Permanence == bounce.Temporary {
@@ -254,6 +254,9 @@ func (r *run) stepsOf(c *Cause) []Step {
 	}
 	switch c.Kind {
 	case bounce.DynamicIP:
+		if c.State == Contradicted {
+			return r.listSteps(c)
+		}
 		return append(r.relayAdvice(), r.listSteps(c)...)
 	case bounce.IPListed, bounce.DomainListed:
 		if c.Fault == OfListOperator {
@@ -455,8 +458,9 @@ func (r *run) relayAdvice() []Step {
 		return nil
 	}
 	return []Step{
-		{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: r.fill("Send through a relay with a login on port 587 from now on, your provider's smarthost or a paid one; receivers take no mail straight from such a range, and each keeps its own copy of the list."), Verify: "The Received line at the receiver names the relay."},
-		{Phase: PhaseRepair, Action: finding.Publish, Who: you, What: r.fill("Allow the relay in the SPF record of {from}, by the include that it names, and have it sign as {from}."), Verify: "A test mail through the relay shows spf=pass."},
+		{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: r.fill("Send through a relay with a login on port 587 from now on, your provider's smarthost or a paid one; receivers take no mail straight from such a range, and each keeps its own copy of the list."), Verify: "The Received line at the receiver names the relay.", relay: true},
+		{Phase: PhaseRepair, Action: finding.Publish, Who: you, What: r.fill("Allow the relay in the SPF record of {from}, by the include that it names, and have it sign as {from}."), Verify: "A test mail through the relay shows spf=pass.", relay: true},
+		{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.fill("Then send one test to {addr} through the relay; if it is accepted, send the rest."), Verify: "The receiver accepts it.", relay: true},
 	}
 }
 

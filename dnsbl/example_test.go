@@ -33,7 +33,7 @@ func ExampleChecker_Report() {
 	// bl.spamcop.net unknown: no answer came in time
 	// - Look the address up at check.spamhaus.org: it shows when it was last detected and the HELO name that was used.
 	// - Find the infected machine or stolen account behind the address and clean it; behind NAT it may be any machine of the network.
-	// - Then wait: the entry runs out by itself once the infection has stopped.
+	// - Then ask for the removal at check.spamhaus.org, or wait: the entry runs out by itself once the infection has stopped, and comes back within hours while it has not.
 }
 
 func ExampleCatalogue_ByZone() {

@@ -23,7 +23,9 @@ type Item struct {
 
 // A Triaged says what many bounces come to.
 type Triaged struct {
-	Groups []Group `json:"groups"` // what hurts most first
+	// Groups are in the order of what they stop: all mail of an address, then mail of a
+	// sender or to a receiver, a mailing, one mail; among equals the largest is first.
+	Groups []Group `json:"groups"`
 	Total  int     `json:"total"`  // bounces that were read
 	// Suppress are the addresses not to mail again, each once, by group; Keep counts the
 	// other addresses that bounced.
@@ -40,7 +42,7 @@ type Group struct {
 	Fault    Fault      `json:"fault"`
 	Provider string     `json:"provider,omitempty"`
 	IP       netip.Addr `json:"ip,omitzero"`
-	Domain   string     `json:"domain,omitempty"` // the sender's; of the recipients, where that takes no mail
+	Domain   string     `json:"domain,omitempty"` // the sender's; of the recipients, where the refusal hangs on that alone
 	List     string     `json:"list,omitempty"`   // the block list that the replies name
 	Count    int        `json:"count"`            // refused recipients
 	Examples []string   `json:"examples"`         // names of up to five items
@@ -79,12 +81,14 @@ const (
 	diagnosing   = 50
 	sideBySide   = 8 // diagnoses at a time
 	maxExamples  = 5
+	manyDomains  = 10 // out of reach, from which the way out is in doubt
 	groupOfOther = CauseKind("other-groups")
 )
 
 // Triage reads many bounces, puts those with one root together and diagnoses each group
 // once, with DNS asked once. Memory does not grow with their number, but for the addresses
-// to suppress. When ctx ends, what was read by then is told, with a note.
+// to suppress. When ctx ends, what was read by then is told, with a note. [TriageOptions]
+// has its own Progress: that of the Diagnoser is for a single diagnosis.
 func (d *Diagnoser) Triage(ctx context.Context, items iter.Seq[Item], o TriageOptions) *Triaged {
 	t := &triage{d: d, o: o, out: &Triaged{Suppress: []string{}, Notes: []string{}, Schema: Schema}, groups: map[groupKey]*Group{}, seen: map[string]*Group{}}
 	if t.o.Progress == nil {
@@ -104,6 +108,7 @@ type triage struct {
 	order  []*Group
 	seen   map[string]*Group // addresses; nil for those to keep
 	over   int               // addresses beyond maxSuppress
+	unread int               // items that hold nothing to read
 }
 
 // A part is what one bounce says of some of its recipients.
@@ -154,6 +159,7 @@ func (t *triage) take(batch []Item) {
 	workers.Wait()
 	for i, item := range batch {
 		if reports[i] == nil {
+			t.unread++
 			continue
 		}
 		t.out.Total++
@@ -225,7 +231,7 @@ func (p *part) sort(r *run, recipients []bounce.Recipient) {
 func (r *run) keyOf(rec *bounce.Recipient) groupKey {
 	key := groupKey{kind: rec.Reason, provider: cmp.Or(rec.Provider, orgDomain(rec.RemoteMTA))}
 	switch {
-	case rec.Reason == bounce.UnknownDomain:
+	case ofDomain(rec.Reason):
 		key.provider, key.domain = "", domainOf(cmp.Or(rec.Address, r.facts.Recipient.Value))
 	case rec.Reason.OfAddress() || rec.Reason == bounce.MailboxFull:
 	default:
@@ -235,6 +241,16 @@ func (r *run) keyOf(rec *bounce.Recipient) groupKey {
 		}
 	}
 	return key
+}
+
+// ofDomain reports whether a refusal hangs on the recipient's domain alone, of which DNS
+// tells whether it takes mail.
+func ofDomain(kind CauseKind) bool {
+	switch kind {
+	case bounce.UnknownDomain, bounce.Network, bounce.DNSFailure:
+		return true
+	}
+	return false
 }
 
 func (t *triage) add(item Item, report *bounce.Report, p part) {
@@ -264,7 +280,7 @@ func (t *triage) add(item Item, report *bounce.Report, p part) {
 	}
 	for _, address := range p.keep {
 		t.remember(address, nil)
-		if g.Kind == bounce.UnknownDomain && len(g.kept) < maxSuppress {
+		if ofDomain(g.Kind) && len(g.kept) < maxSuppress {
 			g.kept = append(g.kept, address)
 		}
 	}
@@ -294,30 +310,38 @@ func (t *triage) remember(address string, g *Group) {
 	g.addresses = append(g.addresses, address)
 }
 
-// harm orders kinds of cause: what stops all mail, a stream or a mailing before what
-// concerns one recipient.
+// harm orders groups by what they stop: all mail of an address, a stream or a mailing come
+// before what concerns one recipient; a diagnosis knows better than the reply alone.
 func harm(g *Group) int {
-	switch rowOf(g.Kind).hold {
-	case "ip":
-		return 5
-	case "stream", "receiver":
-		return 4
-	case "campaign":
-		return 3
+	kind, fault := g.Kind, g.Fault
+	if d := g.Diagnosis; d != nil {
+		kind, fault = d.Causes[0].Kind, d.Fault
 	}
-	switch g.Fault {
-	case OfSender, OfESP:
+	if fault == OfSender || fault == OfESP {
+		switch hold := rowOf(kind).hold; {
+		case hold == "ip", kind == bounce.PTR, kind == bounce.HELO, kind == bounce.DynamicIP:
+			return 5
+		case hold == "stream", hold == "receiver":
+			return 4
+		case hold == "campaign":
+			return 3
+		}
 		return 2
-	case OfNobody:
+	}
+	if fault == OfNobody {
 		return 0
 	}
 	return 1
 }
 
-func (t *triage) diagnose(ctx context.Context) {
+func (t *triage) worstFirst() {
 	slices.SortStableFunc(t.order, func(a, b *Group) int {
 		return cmp.Or(harm(b)-harm(a), b.Count-a.Count)
 	})
+}
+
+func (t *triage) diagnose(ctx context.Context) {
+	t.worstFirst()
 	n := cmp.Or(t.o.Diagnose, diagnosing)
 	if n = min(n, len(t.order)); n <= 0 {
 		return
@@ -357,10 +381,10 @@ func (t *triage) diagnose(ctx context.Context) {
 // takes mail, and a mail of somebody else's is nobody's fault.
 func (t *triage) heed(g *Group, d *Diagnosis) {
 	switch {
-	case d.Causes[0].Kind == NotYours, g.Kind == bounce.UnknownDomain && len(d.Suppress) == 0:
+	case d.Causes[0].Kind == NotYours, ofDomain(g.Kind) && len(d.Suppress) == 0:
 		t.out.Keep += len(g.addresses)
 		g.addresses = nil
-	case g.Kind == bounce.UnknownDomain:
+	case ofDomain(g.Kind):
 		for _, address := range g.kept {
 			t.remember(address, g)
 		}
@@ -368,11 +392,17 @@ func (t *triage) heed(g *Group, d *Diagnosis) {
 }
 
 func (t *triage) conclude(ctx context.Context) {
-	without := 0
+	without, undecided, unreached := 0, 0, 0
 	t.out.Groups = make([]Group, 0, len(t.order))
+	t.worstFirst()
 	for _, g := range t.order {
+		if g.Kind == bounce.Network {
+			unreached++
+		}
 		if d := g.Diagnosis; d == nil {
-			without++
+			if without++; ofDomain(g.Kind) {
+				undecided++
+			}
 		} else {
 			t.heed(g, d)
 		}
@@ -381,11 +411,20 @@ func (t *triage) conclude(ctx context.Context) {
 		t.out.Groups = append(t.out.Groups, *g)
 	}
 	if without > 0 && t.o.Diagnose >= 0 {
-		why := "the worst ones are"
+		text := fmt.Sprintf("%d of %d groups are not diagnosed: the worst ones are.", without, len(t.order))
 		if ctx.Err() != nil {
-			why = "the time was up"
+			text = fmt.Sprintf("%d of %d groups are not diagnosed: the time was up.", without, len(t.order))
 		}
-		t.out.Notes = append(t.out.Notes, fmt.Sprintf("%d of %d groups are not diagnosed: %s.", without, len(t.order), why))
+		if undecided > 0 {
+			text += fmt.Sprintf(" Of %d of them DNS would tell whether the recipients' domain takes mail; till then the replies alone decide about its addresses.", undecided)
+		}
+		t.out.Notes = append(t.out.Notes, text)
+	}
+	if unreached >= manyDomains {
+		t.out.Notes = append(t.out.Notes, fmt.Sprintf("No connection to the servers of %d domains: where they have nothing in common, see whether port 25 out of your own server is open.", unreached))
+	}
+	if t.unread > 0 {
+		t.out.Notes = append(t.out.Notes, fmt.Sprintf("%d items hold no bounce, reply, error or report, and are not counted.", t.unread))
 	}
 	if t.over > 0 {
 		t.out.Notes = append(t.out.Notes, fmt.Sprintf("%d addresses beyond the first %d were not remembered.", t.over, maxSuppress))

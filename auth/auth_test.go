@@ -280,6 +280,6 @@ func ExampleVerify() {
 	fmt.Println(f.Fixes[0].Record)
 	// Output:
 	// SPF of shop.example for 198.51.100.9: fail. "-all" of shop.example's record decides: no term before it holds 198.51.100.9.
-	// Add ip4:198.51.100.9 to the SPF record of shop.example: its confirmed name out.shop.example lies under shop.example.
+	// Add ip4:198.51.100.9 to the SPF record of shop.example. The address is taken for yours: its confirmed name out.shop.example lies under shop.example.
 	// shop.example. TXT "v=spf1 ip4:192.0.2.0/28 ip4:198.51.100.9 -all"
 }

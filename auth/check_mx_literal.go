@@ -19,8 +19,7 @@ func checkMXLiteral(d *Domain) []finding.Finding {
 				Fact:        fmt.Sprintf("An MX record of %s names the address %s in place of a host.", d.Domain, h.Name),
 				Consequence: "Servers take it for a host name that does not exist: no mail arrives by it.",
 				Fixes: []finding.Fix{{
-					Action: finding.Replace, What: "Name a host that has the address.",
-					Record: &finding.Record{Name: d.Domain, Type: "MX", Old: fmt.Sprintf("%d %s.", h.Pref, h.Name), New: fmt.Sprintf("%d mail.%s.", h.Pref, d.Domain)}, Verify: fmt.Sprintf("A look-up of %s MX gives a host name.", d.Domain),
+					Action: finding.Edit, What: "Name a host that has the address in the MX record.", Verify: fmt.Sprintf("A look-up of %s MX gives a host name.", d.Domain),
 				}},
 			})
 		}

@@ -16,8 +16,8 @@ func checkMXNull(d *Domain) []finding.Finding {
 		Fact:        fmt.Sprintf("%s says that it takes no mail (null MX).", d.Domain),
 		Consequence: "Receivers may refuse mail from it (550 5.7.27), for no bounce could go there.",
 		Fixes: []finding.Fix{{
-			Action: finding.Replace, What: "Name a server that takes the domain's mail, or send under a domain that has one.",
-			Record: &finding.Record{Name: d.Domain, Type: "MX", Old: "0 .", New: "10 mail." + d.Domain + "."}, Verify: fmt.Sprintf("A look-up of %s MX gives a host that takes mail.", d.Domain),
+			Action: finding.Edit, What: fmt.Sprintf("Send with an envelope sender whose domain takes mail; or, if %s is to take it, put a server of its own in place of the null MX record.", d.Domain),
+			Verify: "A look-up of the sender's domain gives an MX record with a host that takes mail.",
 		}},
 	}}
 }

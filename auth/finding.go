@@ -70,7 +70,7 @@ func (r *Report) spf() []finding.Finding {
 		return list
 	}
 	if fix, ok := r.SPF.Grant(); ok {
-		fix.What = strings.TrimSuffix(fix.What, ".") + ": " + why + "."
+		fix.What += " The address is taken for yours: " + why + "."
 		f.Fixes = append([]finding.Fix{fix}, f.Fixes...)
 	}
 	return list

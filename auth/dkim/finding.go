@@ -186,7 +186,7 @@ var riskRows = []struct {
 	{RiskClockSkew, finding.Notice, "The signature of {d} bears a time that lies ahead.", "Some receivers do not accept it.", "Set the clock of the signing server (NTP).", "RFC 6376, section 3.5"},
 	{RiskDuplicateSubject, finding.Warning, "The mail has more than one Subject field.", "Receivers refuse such mail, or show the one that is not signed.", "Send one Subject field.", "RFC 5322, section 3.6"},
 	{RiskMultipleFrom, finding.Critical, "The mail has more than one From field.", "Gmail and others refuse such mail.", "Send one From field.", "RFC 5322, section 3.6"},
-	{RiskNotOversigned, finding.Info, "The signature of {d} does not name From once more than the mail has it.", "A From field that somebody adds does not break it.", "Name from twice in h= (OpenDKIM: OversignHeaders From).", "RFC 6376, section 8.15"},
+	{RiskNotOversigned, finding.Info, "The signature of {d} does not guard against a second From field.", "A From field that somebody adds does not break it.", "Name from twice in h= (OpenDKIM: OversignHeaders From).", "RFC 6376, section 8.15"},
 	{RiskKeyTesting, finding.Notice, "The key at {key} says that DKIM is only being tried (t=y).", "Receivers may treat the mail as if it were not signed.", "Take t=y out of the record.", "RFC 6376, section 3.6.1"},
 	{RiskKey1024, finding.Notice, "The key at {key} has fewer than 2048 bits.", "Some receivers weigh it less, and keys of that length can be broken by the well funded.", "Publish a key of 2048 bits under a new selector, and sign with that.", "RFC 8301, section 3.2"},
 	{RiskUnsignedSubject, finding.Notice, "The signature of {d} does not cover Subject.", "Anybody on the way can change it.", "Have the signer sign Subject.", "RFC 6376, section 5.4.1"},

@@ -15,7 +15,7 @@ func checkRecordMissing(t *Tree) []finding.Finding {
 		Consequence: "Gmail, Yahoo and Outlook.com refuse or mark bulk mail of a domain without SPF.",
 	}
 	if len(t.Like) == 0 && t.Root.Answer.Status.Known() {
-		f.Fixes = []finding.Fix{txt.Published(t.Domain, "", "v=spf1 mx -all", "Publish an SPF record that names every server that sends for "+t.Domain+". This one names its mail exchangers alone.")}
+		f.Fixes = []finding.Fix{txt.Published(t.Domain, "", "v=spf1 mx ~all", firstRecord(t.Domain))}
 	}
 	return []finding.Finding{f}
 }

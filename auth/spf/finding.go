@@ -29,10 +29,16 @@ func (res *Result) Findings() []finding.Finding {
 		f.Fixes = []finding.Fix{{Action: finding.Edit, What: "Repair the SPF record of " + res.domainOfFault() + ": see what the check of the record itself says.", Verify: "SPF of a test mail gives pass or fail, not permerror."}}
 	case None:
 		if res.Tree != nil && res.Tree.Answer.Status.Known() {
-			f.Fixes = []finding.Fix{txt.Published(res.Domain, "", "v=spf1 mx -all", "Publish an SPF record that names every server that sends for "+res.Domain+". This one names its mail exchangers alone.")}
+			f.Fixes = []finding.Fix{txt.Published(res.Domain, "", "v=spf1 mx ~all", firstRecord(res.Domain))}
 		}
 	}
 	return []finding.Finding{f}
+}
+
+// firstRecord says what a domain without a record is to publish: "~all" marks a server that
+// was forgotten, where "-all" would have its mail refused.
+func firstRecord(domain string) string {
+	return "Publish an SPF record that names every server that sends for " + domain + ". This one names its mail exchangers alone; end it in -all when all are named."
 }
 
 // resultRows say what each result means for the mail (RFC 7208, section 8).
@@ -91,7 +97,7 @@ func (res *Result) Grant() (fix finding.Fix, ok bool) {
 	}
 	old := res.Tree.Record
 	if old == "" {
-		return txt.Published(res.Domain, "", "v=spf1 "+term+" -all", fmt.Sprintf("Publish an SPF record for %s that lets %s send; add every other server that sends for the domain.", res.Domain, res.IP)), true
+		return txt.Published(res.Domain, "", "v=spf1 "+term+" ~all", fmt.Sprintf("Publish an SPF record for %s that lets %s send; add every other server that sends for the domain, and end it in -all when all are named.", res.Domain, res.IP)), true
 	}
 	rec := Parse(old)
 	at := slices.IndexFunc(rec.Terms, func(t Term) bool { return t.Name == "all" || t.Name == "redirect" || t.Name == "exp" })

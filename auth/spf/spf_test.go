@@ -327,7 +327,7 @@ f.example. TXT "v=spf1 ip4:192.0.2.1"
 		"a.example": `"v=spf1 ip4:192.0.2.1 ip4:203.0.113.9 -all exp=x.a.example"`,
 		"b.example": `"v=spf1 ip4:203.0.113.9 -ip4:203.0.113.0/24 ip4:192.0.2.1 ~all"`,
 		"c.example": `"v=spf1 ip4:203.0.113.9 redirect=a.example"`,
-		"d.example": `"v=spf1 ip4:203.0.113.9 -all"`,
+		"d.example": `"v=spf1 ip4:203.0.113.9 ~all"`,
 		"e.example": "",
 		"f.example": `"v=spf1 ip4:192.0.2.1 ip4:203.0.113.9"`,
 	} {

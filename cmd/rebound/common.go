@@ -8,10 +8,12 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"strings"
 	"time"
 	"unicode"
 
 	"github.com/urfave/cli/v3"
+	"golang.org/x/net/html"
 
 	"github.com/rebound-mail/rebound"
 	"github.com/rebound-mail/rebound/bounce"
@@ -195,6 +197,40 @@ var cutWord = regexp.MustCompile(`(?:"[^"\n]{0,64}|\S*)…`)
 
 func redact(s string) string {
 	return cutWord.ReplaceAllString(mailAddress.ReplaceAllString(s, "***$1$2"), "…")
+}
+
+// attribute is the value of an attribute of HTML.
+var attribute = regexp.MustCompile(`="[^"]*"`)
+
+// redactHTML masks within the texts and the attributes of a page, whatever characters they
+// are written with; its styles stay, for the page's policy names their hash.
+func redactHTML(page string) string {
+	mask := func(escaped string) string {
+		text := html.UnescapeString(escaped)
+		if masked := redact(text); masked != text {
+			return html.EscapeString(masked)
+		}
+		return escaped
+	}
+	var b strings.Builder
+	style := false
+	for z := html.NewTokenizer(strings.NewReader(page)); ; {
+		kind := z.Next()
+		raw := string(z.Raw())
+		name, _ := z.TagName()
+		switch {
+		case kind == html.ErrorToken:
+			return b.String()
+		case kind == html.TextToken && !style:
+			raw = mask(raw)
+		case kind == html.StartTagToken || kind == html.SelfClosingTagToken:
+			raw = attribute.ReplaceAllStringFunc(raw, func(s string) string { return s[:2] + mask(s[2:len(s)-1]) + s[len(s)-1:] })
+			fallthrough
+		case kind == html.EndTagToken:
+			style = kind == html.StartTagToken && string(name) == "style"
+		}
+		b.WriteString(raw)
+	}
 }
 
 func (r redactor) Write(b []byte) (int, error) {

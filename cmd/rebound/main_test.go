@@ -351,6 +351,13 @@ func TestRedactEveryForm(t *testing.T) {
 			t.Errorf("%v:\n%s", args, out)
 		}
 	}
+	// On a page, what a local part may hold is written as entities.
+	for _, address := range []string{"anna+joe@recipient.example", `"anna joe"@recipient.example`, "anna&joe@recipient.example", "anna'joe@recipient.example"} {
+		out, _, _ := command(t, "", "diagnose", "-offline", "-redact", "-html", "-", "-reply", "550 5.1.1 <"+address+"> no such user", "-recipient", address)
+		if strings.Contains(out, "anna") || strings.Contains(out, "joe") || !strings.Contains(out, "***@recipient.example") {
+			t.Errorf("the page of %s:\n%s", address, out)
+		}
+	}
 }
 
 // What cannot be read is one line that names the input and the fault; what else is

@@ -265,7 +265,7 @@ func (p *pageServer) diagnose(ctx context.Context, c rebound.Case, progress func
 	var b strings.Builder
 	err = report.HTML(&b, diagnosis)
 	if p.redact {
-		return redact(b.String()), err
+		return redactHTML(b.String()), err
 	}
 	return b.String(), err
 }

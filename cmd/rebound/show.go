@@ -66,7 +66,7 @@ func (a *app) writePage(c *cli.Command, file string, doc *report.Document) error
 	}
 	text := b.Bytes()
 	if c.Bool("redact") {
-		text = []byte(redact(b.String()))
+		text = []byte(redactHTML(b.String()))
 	}
 	if file == "-" {
 		_, err := a.out.Write(text)

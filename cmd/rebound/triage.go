@@ -229,6 +229,7 @@ func (a *app) reportItems(name string, r io.Reader, yield func(rebound.Item) boo
 var (
 	postfixLine = regexp.MustCompile(`(?m)postfix[\w./-]*\[\d+\]: `)
 	postfixFail = regexp.MustCompile(`postfix[\w./-]*\[\d+\]: ([0-9A-Za-z]+): to=<([^>]*)>,.* relay=([^,\[]*)(?:\[[^\]]*\])?[^,]*,.* status=(bounced|deferred|expired|sent) \((.*)\)\s*$`)
+	postfixFrom = regexp.MustCompile(`postfix[\w./-]*\[\d+\]: ([0-9A-Za-z]+): (?:from=<([^>]*)>|(removed))`)
 	postfixSaid = regexp.MustCompile(`^host \S+ (?:said|refused to talk to me): `)
 	postfixEnd  = regexp.MustCompile(` \(in reply to [^)]*\)$`)
 )
@@ -243,10 +244,16 @@ func (a *app) logItems(name string, r io.Reader, yield func(rebound.Item) bool) 
 	lines.Buffer(nil, maxLogLine)
 	type delivery struct{ queue, to string }
 	waiting := map[delivery]rebound.Item{}
+	senders := map[string]string{} // by queue
 	var order []delivery
 	for n := 1; lines.Scan(); n++ {
 		m := postfixFail.FindStringSubmatch(lines.Text())
 		if m == nil {
+			if from := postfixFrom.FindStringSubmatch(lines.Text()); from != nil && from[3] != "" {
+				delete(senders, from[1])
+			} else if from != nil && len(senders) < maxWaiting {
+				senders[from[1]] = from[2]
+			}
 			continue
 		}
 		d := delivery{m[1], m[2]}
@@ -255,7 +262,8 @@ func (a *app) logItems(name string, r io.Reader, yield func(rebound.Item) bool) 
 			delete(waiting, d)
 			continue
 		}
-		item := rebound.Item{Name: fmt.Sprintf("%s:%d", name, n), Case: rebound.Case{Report: a.logReport(m[2], m[3], m[4], m[5]), Recipient: m[2]}}
+		// Who reads the log runs the server that wrote it.
+		item := rebound.Item{Name: fmt.Sprintf("%s:%d", name, n), Case: rebound.Case{Report: a.logReport(m[2], m[3], m[4], m[5]), Recipient: m[2], MailFrom: senders[m[1]], Control: rebound.Own}}
 		switch {
 		case m[4] == "deferred" && (before || len(waiting) < maxWaiting):
 			if !before {

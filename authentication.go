@@ -15,6 +15,7 @@ import (
 	"github.com/rebound-mail/rebound/auth/spf"
 	"github.com/rebound-mail/rebound/bounce"
 	"github.com/rebound-mail/rebound/finding"
+	"github.com/rebound-mail/rebound/resolve"
 )
 
 // authenticate puts the mail through SPF, DKIM and DMARC, once for all the checks that
@@ -231,7 +232,7 @@ func (r *run) spfLeg() leg {
 	case spf.TempError:
 	default:
 		l.state = Confirmed
-		if why := a.Vouched(); why == "" {
+		if why := a.Vouched(); why == "" && r.forwarder() == "" {
 			l.says += " Nothing shows that the address is yours: it may be a forwarder's or a forger's."
 		}
 	}
@@ -365,7 +366,11 @@ func (r *run) compareAuth(s statement, c *Cause) {
 			c.Summary = failing(legs) + " did not pass, which the receiver demands"
 		}
 		r.nameSender(c)
+		r.nameSignature(c)
 		c.steps = r.authSteps(legs)
+		if c.Kind == bounce.SPFFailed && c.Fault == NotTold && r.dkimLeg().state != Contradicted {
+			c.steps = append(c.steps, r.signing()) // for the case that it forwards
+		}
 	default:
 		c.Detail = text
 		c.steps = r.stepsBySaid(s, c)
@@ -506,6 +511,49 @@ func (r *run) nameSender(c *Cause) {
 	}
 }
 
+// nameSignature says in the summary of a DKIM failure whose key or signature is at fault.
+func (r *run) nameSignature(c *Cause) {
+	if c.Kind != bounce.DKIMFailed {
+		return
+	}
+	for i := range r.findings.auth.DKIM {
+		s := &r.findings.auth.DKIM[i]
+		switch {
+		case s.Domain == "":
+		case s.KeyAnswer.Status.Absent():
+			c.Summary = fmt.Sprintf("the key %s._domainkey.%s, with which the mail is signed, is not in DNS", s.Selector, s.Domain)
+			return
+		default:
+			c.Summary = fmt.Sprintf("the DKIM signature of %s does not verify", s.Domain)
+			return
+		}
+	}
+}
+
+// noteFound tells what the checks of authentication found and no cause speaks of.
+func (r *run) noteFound() {
+	if r.findings.auth == nil || r.foreign != nil || r.forwarder() != "" || r.has(bounce.Unauthenticated) {
+		return
+	}
+	for _, row := range []struct {
+		prefix string
+		kinds  []CauseKind
+	}{
+		{"spf.", []CauseKind{bounce.SPFFailed, bounce.DMARCFailed}},
+		{"dkim.", []CauseKind{bounce.DKIMFailed, bounce.DMARCFailed}},
+		{"dmarc.", []CauseKind{bounce.DMARCFailed}},
+		{"mx.", []CauseKind{bounce.SenderUnknown, bounce.SenderMismatch}},
+	} {
+		if slices.ContainsFunc(row.kinds, r.has) {
+			continue
+		}
+		for _, f := range r.findingsOf(row.prefix, finding.Warning) {
+			r.note(f.Fact + " " + f.Consequence)
+			break // the gravest; the checks tell the rest
+		}
+	}
+}
+
 // maxAuthSteps bounds the steps that one cause takes from the findings.
 const maxAuthSteps = 4
 
@@ -548,6 +596,12 @@ func (r *run) compareSender(_ statement, c *Cause) {
 	}
 	if !a.Sender.Answer.Status.Known() {
 		c.Detail = "The domain of the envelope sender could not be looked up."
+		if a.Sender.Answer.Status == resolve.ServFail {
+			c.State, c.Certainty, c.Evidence = Confirmed, bounce.Likely, append(c.Evidence, dns(a.Sender.Answer)...)
+			c.Summary = fmt.Sprintf("the name servers of %s, the sender's domain, fail", a.Sender.Domain)
+			c.Detail = fmt.Sprintf("They give no answer for the MX records of %s (SERVFAIL), here too: a receiver cannot tell that the domain exists.", a.Sender.Domain)
+			c.steps = []Step{{Phase: PhaseRepair, Action: finding.Edit, Who: you, What: fmt.Sprintf("Mend the DNS of %s: see that each of its name servers answers, and that its DNSSEC chain is whole.", a.Sender.Domain), Verify: fmt.Sprintf("A look-up of %s MX gives its mail servers, from elsewhere too.", a.Sender.Domain)}}
+		}
 		return
 	}
 	c.Detail = fmt.Sprintf("The domain %s exists and takes mail.", a.Sender.Domain)
@@ -565,7 +619,7 @@ func (r *run) compareSender(_ statement, c *Cause) {
 // addNext adds what such an address will be refused for next: SPF does not know it.
 func (r *run) addNext() {
 	a := r.findings.auth
-	if a == nil || !r.has(bounce.PTR) || !r.facts.OtherIP.Value.IsValid() || r.has(bounce.SPFFailed) || r.spfLeg().state != Confirmed || r.forwarder() != "" {
+	if a == nil || a.SPF != nil && a.SPF.Result == spf.None || !r.has(bounce.PTR) || !r.facts.OtherIP.Value.IsValid() || r.has(bounce.SPFFailed) || r.spfLeg().state != Confirmed || r.forwarder() != "" {
 		return
 	}
 	ip, term := r.facts.IP.Value, "ip4:"
@@ -574,7 +628,7 @@ func (r *run) addNext() {
 	}
 	r.add(Cause{
 		Kind: bounce.SPFFailed, Certainty: bounce.Possible, State: Unstated, Fault: OfSender, Summary: fmt.Sprintf("SPF of %s does not let %s send", a.SPF.Domain, ip),
-		Detail: "It is what the next receiver may refuse. " + a.SPF.Why, Evidence: dns(a.SPF.Tree.Answer), Source: "RFC 7208, section 8.4",
+		next: true, Detail: "It is what the next receiver may refuse. " + a.SPF.Why, Evidence: dns(a.SPF.Tree.Answer), Source: "RFC 7208, section 8.4",
 		steps: []Step{{
 			Phase: PhaseRepair, Action: finding.Replace, Who: you,
 			What:   fmt.Sprintf("Once the PTR record of %s leads back to a name of yours, add %s%s to the SPF record of %s; until then nothing shows that the address is yours.", ip, term, ip, a.SPF.Domain),
@@ -595,6 +649,14 @@ func (r *run) addUnauthenticated(left int) int {
 	case r.dmarcLeg().state == Confirmed && a.DMARC.Result == dmarc.Fail && a.DMARC.Policy != dmarc.PolicyNone:
 		kind, prefix = bounce.DMARCFailed, "dmarc."
 	case r.spfLeg().state == Confirmed && (a.SPF.Result == spf.Fail || a.SPF.Result == spf.PermError):
+	case r.spfLeg().state == Confirmed && a.SPF.Result == spf.None && r.dkimLeg().state == Confirmed:
+		c := Cause{
+			Kind: bounce.Unauthenticated, Certainty: bounce.Possible, State: Unstated, Fault: OfSender, Summary: a.SPF.Domain + " has no SPF record, and nothing that verifies signs the mail",
+			Detail: "Gmail, Yahoo and Outlook.com refuse or mark such mail, and others like them.", Evidence: dns(a.SPF.Tree.Answer), Source: "https://support.google.com/a/answer/81126",
+		}
+		c.steps = r.stepsOfEach([]leg{r.spfLeg(), r.dkimLeg()}, &c)
+		r.add(c)
+		return left - 1
 	default:
 		return left
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/rebound-mail/rebound"
+	"github.com/rebound-mail/rebound/bounce"
 	"github.com/rebound-mail/rebound/report"
 	"github.com/rebound-mail/rebound/resolve"
 	"github.com/rebound-mail/rebound/resolve/resolvetest"
@@ -35,6 +36,7 @@ type story struct {
 	Bounced      time.Time       `json:"bounced"`
 	Bulk         bool            `json:"bulk"`
 	Volume       int             `json:"volume"`
+	History      []bounce.Event  `json:"history"`
 
 	dir    string
 	bounce []byte
@@ -75,7 +77,7 @@ func read(t testing.TB, file string) []byte {
 func (s story) input() rebound.Case {
 	return rebound.Case{
 		Bounce: s.bounce, Reply: strings.TrimSpace(s.reply), IP: s.IP, HELO: s.HELO, MailFrom: s.MailFrom, Recipient: s.Recipient,
-		Message: []byte(s.Message), Control: s.Control, OwnDomains: s.OwnDomains, OwnAddresses: s.OwnAddresses, Bulk: s.Bulk, Volume: s.Volume, Bounced: s.Bounced,
+		Message: []byte(s.Message), Control: s.Control, OwnDomains: s.OwnDomains, OwnAddresses: s.OwnAddresses, Bulk: s.Bulk, Volume: s.Volume, Bounced: s.Bounced, History: s.History,
 	}
 }
 

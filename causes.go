@@ -34,7 +34,7 @@ type causeRow struct {
 // causeRows is the table of stated causes.
 var causeRows = []causeRow{
 	{bounce.UnknownRecipient, OfRecipient, "{addr} does not exist", (*run).compareBurst, "", ""},
-	{bounce.RecipientSyntax, OfRecipient, "{addr} is malformed", nil, "", ""},
+	{bounce.RecipientSyntax, OfRecipient, "{addr} is malformed", (*run).compareSyntax, "", ""},
 	{bounce.UnknownDomain, OfRecipient, takesNoMail, (*run).compareDomain, "", ""},
 	{bounce.MailboxDisabled, OfRecipient, "the mailbox of {addr} is switched off", nil, "", ""},
 	{bounce.Moved, OfRecipient, "the mailbox of {addr} has moved", nil, "", ""},
@@ -54,7 +54,7 @@ var causeRows = []causeRow{
 	{bounce.PTR, OfSender, "{ip} has no reverse DNS that leads back", (*run).comparePTR, "", ""},
 	{bounce.HELO, OfSender, "the HELO name of the sending server is refused", (*run).compareHELO, "", ""},
 	{bounce.SenderUnknown, OfSender, "the envelope sender or its domain does not exist", (*run).compareSender, "stream", "the sender's address is accepted"},
-	{bounce.SenderMismatch, OfSender, "the account may not send under this From address", nil, "stream", "the address is verified"},
+	{bounce.SenderMismatch, OfSender, "the account may not send under this address", (*run).compareMismatch, "stream", "the address is one that it owns"},
 	{bounce.DynamicIP, OfSender, "{ip} is in a range for no direct mail", (*run).compareListing, "", ""},
 	{bounce.IPListed, OfSender, "the receiver says that {ip} is on a block list", (*run).compareListing, "ip", "it is off the list"},
 	{bounce.DomainListed, OfSender, "the receiver says that a domain of the sender is on a block list", (*run).compareListing, "stream", "it is off the list"},
@@ -79,7 +79,7 @@ var causeRows = []causeRow{
 	{bounce.Protocol, OfSender, "the SMTP dialogue went wrong", nil, "", ""},
 	{bounce.System, OfReceiver, "a fault in the receiving system", nil, "", ""},
 	{bounce.Misconfigured, OfReceiver, "the receiver asks a block list in a way that the list refuses", nil, "", ""},
-	{bounce.Expired, OfReceiver, "the mail was tried until its time ran out", nil, "", ""},
+	{bounce.Expired, NotTold, "the mail was tried until its time ran out", nil, "", ""},
 	{bounce.Suppressed, OfESP, "the sending service holds {addr} back because of earlier bounces or complaints", nil, "", ""},
 	{bounce.Complaint, OfRecipient, "the recipient reported the mail as unwanted", nil, "", ""},
 	{bounce.ReasonUnknown, NotTold, "the receiver does not say why", nil, "", ""},
@@ -287,7 +287,7 @@ func (r *run) fillFor(c Cause, text string) string {
 // stated is the cause that a statement gives.
 func (r *run) stated(s statement) Cause {
 	row := rowOf(s.reason)
-	c := Cause{Kind: row.kind, Certainty: s.rec.Certainty, State: NotCheckable, Fault: row.fault, Summary: row.summary, Source: s.rec.Because.Source, rec: s.rec, count: s.count}
+	c := Cause{Kind: cmp.Or(row.kind, bounce.ReasonUnknown), Certainty: s.rec.Certainty, State: NotCheckable, Fault: row.fault, Summary: row.summary, Source: s.rec.Because.Source, rec: s.rec, count: s.count}
 	c.Evidence = replyEvidence(s.rec)
 	if r.control() == Shared && c.Fault == OfSender && ofServer(c.Kind) {
 		c.Fault = OfESP
@@ -303,6 +303,11 @@ func (r *run) stated(s statement) Cause {
 		row.compare(r, s, &c)
 	}
 	r.forwarded(&c)
+	r.brokenFurther(&c)
+	r.byHistory(&c)
+	if fault := malformed(cmp.Or(s.rec.Address, r.facts.Recipient.Value)); c.Kind == bounce.UnknownRecipient && fault != "" {
+		c.Detail = strings.TrimSpace("The address is malformed: " + strings.ToLower(fault[:1]) + fault[1:] + " " + c.Detail)
+	}
 	if c.Fault == OfESP && ofServer(c.Kind) && r.facts.IP.Value.IsValid() {
 		c.Detail = strings.TrimSpace(c.Detail + " " + r.fill("{ip} belongs to {esp}, and others send from it too: {esp} alone can act on it."))
 	}
@@ -363,6 +368,7 @@ func dns(answers ...resolve.Answer) []finding.Evidence {
 // It has cleared only when the refusal is older than the answer that was true
 // then could have lived.
 func (r *run) gone(c *Cause, ttl time.Duration, cleared, contradicted string) {
+	c.Summary = past.Replace(c.Summary)
 	age, known := r.age()
 	if known && age > max(ttl, listMemory) {
 		c.State, c.Detail = Cleared, fmt.Sprintf("%s The refusal is %s old.", cleared, Duration(age).Text())
@@ -373,6 +379,9 @@ func (r *run) gone(c *Cause, ttl time.Duration, cleared, contradicted string) {
 		c.Detail += " When the mail was refused is not known."
 	}
 }
+
+// past puts a summary into the past: what was stated is not so now.
+var past = strings.NewReplacer(" has no ", " had no ", " does not ", " did not ", " fails ", " failed ", " passes ", " passed ", " is refused", " was refused", " takes no ", " took no ")
 
 // compareListing asks what the lists that were named say now.
 func (r *run) compareListing(s statement, c *Cause) {
@@ -478,7 +487,7 @@ func (r *run) compareList(st listState, c *Cause) (State, string) {
 	case dnsbl.Listed:
 		text := fmt.Sprintf("%s lists %s now: %s.", name, res.Target, res.Meaning())
 		if res.Reason != "" {
-			text += " It says: " + res.Reason
+			text += " It says: \"" + res.Reason + "\"."
 		}
 		return Confirmed, text
 	case dnsbl.NotListed:
@@ -512,7 +521,7 @@ func (r *run) byNature(s statement, c *Cause) {
 		switch {
 		case st.result.Has(dnsbl.Policy) && !st.result.Has(dnsbl.Spam) && !st.result.Has(dnsbl.Exploit):
 			c.Kind, c.Summary = bounce.DynamicIP, fmt.Sprintf("{ip} is on %s (no direct mail)", st.part.Name)
-			c.Detail += " That is policy of the range's owner: it says nothing of what you sent."
+			c.Detail += " That is policy about the range: it says nothing of what you sent."
 		case s.reason == bounce.DomainListed && !r.ofSender(st.result.Target.Registered()):
 			r.listedName(c, st)
 		case st.result.Has(dnsbl.PTR):
@@ -537,7 +546,7 @@ func (r *run) listedName(c *Cause, st listState) {
 	if org := st.result.Target.Registered(); org == orgDomain(r.facts.HELO.Value) {
 		c.Summary = fmt.Sprintf("the HELO name %s is on %s", name, listTitle(st))
 		c.Detail += " It is another's domain: neither yours nor your address is listed."
-		c.response = bounce.FixSender
+		c.response, c.until = bounce.FixSender, "the HELO name is another"
 		c.steps = []Step{
 			{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: r.fill("Set the HELO name of the mail server to a host name under {from} that resolves to {ip} (Postfix: smtp_helo_name)."), Verify: "The next bounce or a test mail's Received line shows it."},
 			{Phase: PhaseRepair, Action: finding.Request, Who: r.server(), What: r.fill("Have the provider of {ip} set its PTR record to that name."), Verify: "The PTR name resolves back to the address."},
@@ -549,12 +558,25 @@ func (r *run) listedName(c *Cause, st listState) {
 	c.steps = []Step{linkStep(name)}
 }
 
-// listTitle names a list and its part: "Spamhaus ZEN (XBL)".
+// listTitle names a list by the part that holds the entry, as its operator calls it:
+// "Spamhaus XBL", "Spamhaus ZEN (XBL and PBL)".
 func listTitle(st listState) string {
-	if st.part != nil && st.part != st.result.List {
-		return st.part.Name
+	var parts []string
+	for _, c := range st.result.Codes {
+		if name := c.Part(); name != "" && !slices.Contains(parts, name) {
+			parts = append(parts, name)
+		}
 	}
-	return st.result.List.Name
+	switch {
+	case st.part == nil || len(parts) == 0:
+		return cmp.Or(st.part, st.result.List).Name // the whole, where no part explains it
+	case len(parts) == 1 && st.part != st.result.List && !strings.Contains(st.part.Name, parts[0]):
+		operator, _, _ := strings.Cut(st.part.Name, " ")
+		return operator + " " + parts[0]
+	case len(parts) > 1:
+		return fmt.Sprintf("%s (%s)", st.part.Name, strings.Join(parts, " and "))
+	}
+	return st.part.Name
 }
 
 // addCompromise adds the root of an exploit listing: something behind the address
@@ -609,8 +631,17 @@ func (r *run) comparePTR(_ statement, c *Cause) {
 		if rev.Status == iprev.Fail {
 			c.Detail = f.Fact
 			c.Summary = "the PTR of {ip} does not lead back to it"
+			if saysNone(r.of(c)) {
+				c.Certainty = bounce.Likely
+				c.Detail += " The receiver saw no PTR record at all; there is one now."
+			}
 		}
 	case iprev.Pass:
+		if generic := findingOf(rev.Findings(), "iprev.ptr-generic"); generic.Outcome == finding.Found && !saysNone(r.of(c)) {
+			c.State, c.Certainty = Confirmed, bounce.Likely
+			c.Summary, c.Detail = "the PTR record of {ip} is a name of its provider's", generic.Fact+" "+generic.Consequence
+			break
+		}
 		r.gone(c, rev.PTR.TTL, f.Fact+" It changed since, or the receiver's resolver failed then.", f.Fact+" It changed since, or the receiver's resolver failed.")
 	default:
 		c.Detail = f.Fact
@@ -618,6 +649,23 @@ func (r *run) comparePTR(_ statement, c *Cause) {
 	if other := r.facts.OtherIP.Value; other.IsValid() {
 		c.Detail = strings.TrimSpace(fmt.Sprintf("%s The mail left from %s, not from %s.", c.Detail, r.facts.IP.Value, other))
 	}
+}
+
+// findingOf returns the finding of a code, or none.
+func findingOf(list []finding.Finding, code string) finding.Finding {
+	for _, f := range list {
+		if f.Code == code {
+			return f
+		}
+	}
+	return finding.Finding{}
+}
+
+// saysNone reports whether a reply says that there is no PTR record, and not that it is a
+// bad one.
+func saysNone(rec *bounce.Recipient) bool {
+	text := strings.ToLower(rec.Reply.Text)
+	return slices.ContainsFunc([]string{"cannot find your reverse hostname", "no ptr", "missing ptr", "without ptr", "not have a ptr", "no reverse dns", "missing reverse"}, func(words string) bool { return strings.Contains(text, words) })
 }
 
 func (r *run) compareHELO(_ statement, c *Cause) {
@@ -639,10 +687,10 @@ func (r *run) compareHELO(_ statement, c *Cause) {
 			continue
 		}
 		c.Evidence, c.Detail = append(c.Evidence, f.Evidence...), f.Fact
-		switch f.Outcome {
-		case finding.Found:
+		switch {
+		case f.Outcome == finding.Found && f.Severity >= finding.Warning:
 			c.State = Confirmed
-		case finding.Clean:
+		case f.Outcome == finding.Found || f.Outcome == finding.Clean:
 			r.gone(c, rev.HELO.Answer.TTL, f.Fact, f.Fact)
 		}
 	}
@@ -664,6 +712,44 @@ func (r *run) compareDomain(s statement, c *Cause) {
 		c.State = Confirmed
 	case TakesMail, ImplicitMX:
 		r.gone(c, d.Answers[0].TTL, f.Fact+" It changed since, or the sending server's resolver failed then.", f.Fact+" It changed since, or the sending server's resolver failed.")
+	default:
+		if a := d.Answers[0]; s.reason == bounce.DNSFailure && a.Status == resolve.ServFail {
+			c.State, c.Detail = Confirmed, fmt.Sprintf("The name servers of %s give no answer for its MX records (SERVFAIL), here too.", d.Domain)
+			c.steps = append(r.table(bounce.DNSFailure, c), Step{Phase: PhaseCleanUp, Action: finding.Ask, Who: you, What: fmt.Sprintf("If it stays so, tell the owner of %s by another way that its name servers fail: a broken DNSSEC chain or servers that are down give such answers.", d.Domain)})
+		}
+	}
+}
+
+// compareSyntax looks whether the fault of an address can be seen.
+func (r *run) compareSyntax(s statement, c *Cause) {
+	if fault := malformed(cmp.Or(s.rec.Address, r.facts.Recipient.Value)); fault != "" {
+		c.State, c.Certainty, c.Detail = Confirmed, bounce.Certain, fault
+	}
+}
+
+// malformed says what is wrong with an address, where that can be seen.
+func malformed(address string) string {
+	local, domain, ok := strings.Cut(address, "@")
+	switch {
+	case address == "" || strings.HasPrefix(address, "\""):
+	case strings.ContainsAny(address, " \t"):
+		return "It holds a space."
+	case strings.Contains(domain, "@"):
+		return "It holds more than one @."
+	case !ok || local == "" || domain == "":
+		return "It lacks the part before or after the @."
+	case strings.Contains(address, "..") || strings.HasPrefix(local, ".") || strings.HasSuffix(local, "."):
+		return "It has a dot at the beginning or the end, or two in a row."
+	}
+	return ""
+}
+
+// compareMismatch: an address whose domain does not exist cannot be verified with anybody.
+func (r *run) compareMismatch(_ statement, c *Cause) {
+	for _, f := range r.findingsOf("mx.", finding.Critical) {
+		c.Detail, c.Evidence = f.Fact, append(c.Evidence, f.Evidence...)
+		c.steps = []Step{{Phase: PhaseRepair, Action: finding.Edit, Who: you, What: "Send under an address that the account owns: the domain of this one takes no mail, so nobody can verify it.", Verify: "The mail is accepted."}}
+		return
 	}
 }
 
@@ -717,9 +803,14 @@ func (r *run) compareRelay(s statement, c *Cause) {
 	f := d.finding()
 	c.Evidence = append(c.Evidence, f.Evidence...)
 	if d.InMX == Yes {
-		c.State, c.Fault = Confirmed, OfReceiver
+		c.State, c.Fault, c.response = Confirmed, OfReceiver, bounce.AskRecipient
 		c.Summary = "{host} is a mail server of {domain} by DNS and does not accept the domain"
 		c.Detail = "The MX records lead to a server that refuses the domain: its configuration, or the records, are out of date."
+		if !d.names(d.Host) {
+			c.Certainty = bounce.Likely
+			c.Summary = "{host}, of those who take mail for {domain}, does not accept the domain"
+			c.Detail = fmt.Sprintf("The MX records lead to %s now, of the same organization: the records changed since, or its servers answer under many names.", d.MX[0].Host)
+		}
 		return
 	}
 	c.State = Confirmed
@@ -867,6 +958,7 @@ func (r *run) addUnstated() {
 	}
 	r.addReverse(left)
 	r.addNext()
+	r.noteFound()
 }
 
 func (r *run) addReverse(left int) {
@@ -878,12 +970,13 @@ func (r *run) addReverse(left int) {
 	for _, f := range rev.Findings() {
 		switch {
 		case f.Outcome != finding.Found:
+		case r.has(bounce.PTR) && strings.HasPrefix(f.Code, "iprev."): // it is that cause
 		case forwarder && strings.HasPrefix(f.Code, "helo."):
 		case r.facts.OtherIP.Value.IsValid() && r.has(bounce.PTR) && strings.HasPrefix(f.Code, "helo."):
 			r.sameRepair(f)
 		case f.Severity < finding.Warning || left == 0 || forwarder:
 			r.note(f.Fact + " " + f.Consequence)
-		case r.has(bounce.PTR) && strings.HasPrefix(f.Code, "iprev."), r.has(bounce.HELO) && strings.HasPrefix(f.Code, "helo."):
+		case r.has(bounce.HELO) && strings.HasPrefix(f.Code, "helo."):
 		default:
 			left--
 			kind := bounce.PTR

@@ -89,7 +89,10 @@ func (r *run) one(ctx context.Context, c checker) (out Check) {
 	return out
 }
 
-const notYourMail = "the mail was not yours"
+const (
+	notYourMail    = "the mail was not yours"
+	nothingRefused = "nothing was refused"
+)
 
 // aboutSender: a refusal that the recipient or the receiver is to blame for asks
 // no list about the sender, and greylisting is nobody's fault.
@@ -111,6 +114,9 @@ func aboutSender(r *run) string {
 			}
 		}
 	}
+	if len(r.statements) == 0 {
+		return nothingRefused
+	}
 	return "the refusal has nothing to do with the sender's standing"
 }
 
@@ -127,6 +133,9 @@ func aboutDestination(r *run) string {
 	}
 	if r.way {
 		return ""
+	}
+	if len(r.statements) == 0 {
+		return nothingRefused
 	}
 	return "the refusal has nothing to do with where the mail was sent"
 }
@@ -290,25 +299,34 @@ func summarise(results []dnsbl.Result) (finding.Outcome, string, []finding.Findi
 	var (
 		asked           dnsbl.Report
 		listed, unknown []string
-		clean           int
+		clean, block    int
 	)
+	names := map[dnsbl.Target]bool{}
 	for _, res := range results {
 		if res.Status == dnsbl.Dead && !res.List.Usable() {
 			continue
 		}
 		asked.Results = append(asked.Results, res)
 		name := res.List.Zone
+		if res.List.Action == dnsbl.Block {
+			block++
+			names[res.Target] = true
+		}
 		switch {
 		case res.Status == dnsbl.Listed && res.Action == dnsbl.Block:
 			listed = append(listed, fmt.Sprintf("%s on %s", res.Target, name))
 		case res.Status == dnsbl.Listed:
-		case res.Status == dnsbl.NotListed:
+		case res.Status == dnsbl.NotListed && res.List.Action == dnsbl.Block:
 			clean++
+		case res.Status == dnsbl.NotListed:
 		case !slices.Contains(unknown, name):
 			unknown = append(unknown, name)
 		}
 	}
-	why := fmt.Sprintf("not listed on %d of %d lists", clean, len(asked.Results))
+	why := fmt.Sprintf("not listed on %d of %d lists", clean, block)
+	if len(names) > 1 {
+		why = fmt.Sprintf("not listed in %d of %d answers about %d names", clean, block, len(names))
+	}
 	if len(listed) > 0 {
 		why = strings.Join(listed, ", ") + "; " + why
 	}
@@ -340,6 +358,9 @@ func checkRecipient(ctx context.Context, r *run) (finding.Outcome, string, []fin
 			continue
 		}
 		d := checkDestination(ctx, r.resolver, domain, rec.RemoteMTA)
+		if ofDomain(rec.Reason) {
+			d.reach(ctx, r.resolver)
+		}
 		r.findings.destinations = append(r.findings.destinations, d)
 		findings = append(findings, d.finding())
 	}

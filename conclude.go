@@ -37,10 +37,24 @@ func (r *run) conclude() *Diagnosis {
 	if r.foreign == nil && r.control() == Shared && r.Control == "" {
 		r.note(r.fill("The server is taken for one of {esp}: the envelope sender and the server's name are of {esp}, the author is of {from}."))
 	}
+	r.noteAddress()
 	d.Headline = r.headline(top)
 	d.Asked = r.remember()
 	nonNil(d)
 	return d
+}
+
+// noteAddress tells that the receiver saw another address than the caller's.
+func (r *run) noteAddress() {
+	ip, caller := r.facts.IP, r.facts.OtherIP
+	if !caller.Value.IsValid() {
+		return
+	}
+	end := "If it is not yours, the mail was forwarded, or a second server sends for you."
+	if name := r.forwarder(); name != "" {
+		end = "It is that of " + name + ", which sent the mail on."
+	}
+	r.note(fmt.Sprintf("The receiver names %s (%s); you gave %s. The checks are about %s: it is the address that was refused. %s", ip.Value, ip.Source, caller.Value, ip.Value, end))
 }
 
 // suppress lists the addresses not to mail again: those that package bounce
@@ -51,18 +65,18 @@ func (r *run) suppress() []string {
 	refuted, dead := map[string]bool{}, map[string]bool{}
 	for _, c := range r.out.Causes {
 		if c.Kind == bounce.UnknownDomain && (c.State == Contradicted || c.State == Cleared) && c.rec != nil {
-			refuted[domainOf(cmp.Or(c.rec.Address, r.facts.Recipient.Value))] = true
+			refuted[ascii(domainOf(cmp.Or(c.rec.Address, r.facts.Recipient.Value)))] = true
 		}
 		if c.Kind == bounce.UnknownDomain && c.State == Confirmed && c.rec != nil {
-			dead[domainOf(cmp.Or(c.rec.Address, r.facts.Recipient.Value))] = true
+			dead[ascii(domainOf(cmp.Or(c.rec.Address, r.facts.Recipient.Value)))] = true
 		}
 	}
 	for i := range r.report.Recipients {
 		rec := &r.report.Recipients[i]
 		address := cmp.Or(rec.Address, r.facts.Recipient.Value)
-		if r.foreign != nil || r.kept || rec.Reason == bounce.UnknownDomain && refuted[domainOf(address)] {
+		if r.foreign != nil || r.kept || rec.Reason == bounce.UnknownDomain && refuted[ascii(domainOf(address))] {
 			rec.Suppress = false
-		} else if rec.Action == bounce.Failed && dead[domainOf(address)] {
+		} else if rec.Action == bounce.Failed && dead[ascii(domainOf(address))] {
 			rec.Suppress = true
 		}
 		if rec.Suppress && strings.Contains(address, "@") {
@@ -139,18 +153,17 @@ func (r *run) who() string {
 	case bounce.Feedback:
 		return "A recipient complained about a mail" + from(r) + "."
 	}
-	host := r.facts.Refuser.Value
-	if host == "" {
-		host, _, _ = strings.Cut(bounce.ProviderName(r.facts.Provider), " (")
-	}
-	if host == "" {
-		host = "The receiving server"
-	}
-	verb := " refused mail"
+	host, verb := r.refuser(), " refused mail"
 	if n := r.refused(); len(r.statements) > 1 {
-		return fmt.Sprintf("Mail%s to %d recipients was refused or put off, for %d reasons.", from(r), n, len(r.statements))
+		did := "refused or put off"
+		if !slices.ContainsFunc(r.statements, func(s statement) bool { return s.rec.Permanence != bounce.Permanent }) {
+			did = "refused"
+		}
+		return fmt.Sprintf("Mail%s to %d recipients was %s, in %d ways.", from(r), n, did, len(r.statements))
 	}
 	switch {
+	case rec.Reason == bounce.Expired && rec.RemoteMTA == "" && r.report.ReportingMTA != "":
+		host, verb = r.report.ReportingMTA, " gave up on mail"
 	case rec.Reply.Code != 0 && (rec.Category == bounce.Transport || rec.Category == bounce.ExpiredInQueue):
 		verb = " could not deliver mail"
 	case rec.Reason == bounce.Suppressed:
@@ -189,6 +202,24 @@ func (r *run) who() string {
 	return host + verb + from(r) + final + "."
 }
 
+// refuser names who refused: the host, else the provider, else what the refusal shows.
+func (r *run) refuser() string {
+	host := r.facts.Refuser.Value
+	if host == "" {
+		host, _, _ = strings.Cut(bounce.ProviderName(r.facts.Provider), " (")
+	}
+	if host != "" {
+		return host
+	}
+	switch r.main().Reason {
+	case bounce.AuthRequired, bounce.AuthFailed, bounce.AccountSuspended, bounce.SenderQuota, bounce.SenderMismatch:
+		return "The server that you send through"
+	case bounce.EAI:
+		return "A server on the way"
+	}
+	return "The receiving server"
+}
+
 // refused counts the recipients to whom the mail was not delivered.
 func (r *run) refused() int {
 	n := 0
@@ -199,7 +230,7 @@ func (r *run) refused() int {
 }
 
 func from(r *run) string {
-	if r.facts.IP.Value.IsValid() {
+	if r.facts.IP.Value.IsValid() && r.foreign == nil { // what the forger used was refused elsewhere
 		return " from " + r.facts.IP.Value.String()
 	}
 	return ""
@@ -245,12 +276,13 @@ func (r *run) do() string {
 	}
 	s := r.out.Plan[0]
 	// What nobody stated is not the first thing to do while there is something for what was.
-	if top := r.out.Causes[0].Kind; r.besides(s) {
-		for _, other := range r.out.Plan {
-			if slices.Contains(other.For, top) {
-				s = other
-				break
-			}
+	// With several refusals, it is for the first of them.
+	if top := r.out.Causes[0]; r.besides(s) || len(r.statements) > 1 {
+		of := func(other Step) bool {
+			return slices.Contains(other.For, top.Kind) && slices.ContainsFunc(top.Fixes, func(f finding.Fix) bool { return f.What == other.What })
+		}
+		if at := slices.IndexFunc(r.out.Plan, of); at >= 0 {
+			s = r.out.Plan[at]
 		}
 	}
 	who := capital(s.Who)
@@ -264,7 +296,7 @@ func (r *run) do() string {
 			if short := phrase(Plain(text), room); !strings.HasSuffix(short, "…") {
 				return short + " " + s.URL
 			}
-			return who + ": see " + s.URL
+			return who + ": " + onPage[s.Action] + " " + s.URL
 		}
 	}
 	if text = phrase(Plain(strings.TrimSuffix(text, ".")), maxHeadline-headlineLabel-1); strings.HasSuffix(text, "…") {
@@ -272,6 +304,9 @@ func (r *run) do() string {
 	}
 	return text + "."
 }
+
+// onPage is what to do on a page, where the step itself does not fit beside its address.
+var onPage = map[string]string{finding.Request: "ask at", finding.Ask: "look it up at", finding.Wait: "wait; see"}
 
 func (r *run) keep(top Cause) string {
 	d := r.out

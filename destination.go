@@ -1,10 +1,13 @@
 package rebound
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/rebound-mail/rebound/bounce"
 	"github.com/rebound-mail/rebound/finding"
@@ -35,7 +38,7 @@ const (
 	ImplicitMX   DestinationStatus = "implicit-mx" // it has none, but an address (RFC 5321, section 5.1)
 	NullMX       DestinationStatus = "null-mx"     // it says that it takes none (RFC 7505)
 	NoSuchDomain DestinationStatus = "nxdomain"
-	NoMailHost   DestinationStatus = "no-address" // neither MX nor address
+	NoMailHost   DestinationStatus = "no-address" // neither MX nor address, or no host of the MX records has one
 	DestNotKnown DestinationStatus = "unknown"
 )
 
@@ -67,6 +70,46 @@ func checkDestination(ctx context.Context, r resolve.Resolver, domain, host stri
 		d.implicit(ctx, r)
 	}
 	return d
+}
+
+// reach looks whether mail that found no server had one to go to.
+func (d *Destination) reach(ctx context.Context, r resolve.Resolver) {
+	if d.Status == TakesMail && d.dangling(ctx, r) {
+		d.Status = NoMailHost
+	}
+}
+
+// maxHosts bounds the mail servers of a domain whose addresses are looked up.
+const maxHosts = 5
+
+// dangling reports whether none of the hosts that the MX records name has an address: mail
+// has nowhere to go.
+func (d *Destination) dangling(ctx context.Context, r resolve.Resolver) bool {
+	if len(d.MX) > maxHosts {
+		return false
+	}
+	answers := make([][2]resolve.Answer, len(d.MX))
+	var asked sync.WaitGroup
+	for i, rec := range d.MX {
+		for j, t := range []resolve.Type{resolve.A, resolve.AAAA} {
+			asked.Go(func() { answers[i][j] = r.Resolve(ctx, rec.Host, t) })
+		}
+	}
+	asked.Wait()
+	for _, pair := range answers {
+		if !pair[0].Status.Absent() || !pair[1].Status.Absent() {
+			return false
+		}
+	}
+	for _, pair := range answers {
+		d.Answers = append(d.Answers, pair[0])
+	}
+	return true
+}
+
+// names reports whether the MX records name a host.
+func (d *Destination) names(host string) bool {
+	return slices.ContainsFunc(d.MX, func(rec resolve.Record) bool { return strings.EqualFold(rec.Host, host) })
 }
 
 // implicit asks for the addresses of a domain without MX records.
@@ -104,16 +147,21 @@ func (d *Destination) holds(host string) Tri {
 
 // destination returns what was found out about the domain of a recipient, or nil.
 func (r *run) destination(rec *bounce.Recipient) *Destination {
-	address := rec.Address
-	if address == "" {
-		address = r.facts.Recipient.Value
-	}
+	name := ascii(domainOf(cmp.Or(rec.Address, r.facts.Recipient.Value)))
 	for _, d := range r.findings.destinations {
-		if d.Domain == domainOf(address) {
+		if d.Domain == name {
 			return d
 		}
 	}
 	return nil
+}
+
+// ascii is a domain as DNS has it (RFC 5890), or the domain itself where it has no such form.
+func ascii(domain string) string {
+	if name, err := resolve.Name(domain); err == nil {
+		return name
+	}
+	return domain
 }
 
 // finding tells the result in the common words.
@@ -142,6 +190,9 @@ func (d *Destination) finding() finding.Finding {
 		f.Source = "RFC 7505, section 3"
 	case NoMailHost:
 		bad("recipient.no-address", d.Domain+" has neither an MX record nor an address.")
+		if len(d.MX) > 0 {
+			f.Fact = fmt.Sprintf("None of the mail servers that %s names has an address.", d.Domain)
+		}
 	default:
 		f.Code, f.Severity = "recipient.unknown", finding.Notice
 		f.Fact = "Where mail for " + d.Domain + " goes could not be looked up."

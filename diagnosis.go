@@ -136,6 +136,8 @@ type Cause struct {
 	more []finding.Fix // of the same repair
 
 	response bounce.Response // where it is another than that of its kind
+	until    string          // likewise, of what is held
+	next     bool            // unstated, and what is refused next once the first is mended
 }
 
 // A Hold says what to stop sending, and until when.

@@ -42,13 +42,12 @@ func (r *run) gather() {
 	if r.IP.IsValid() && !routable(r.IP) {
 		r.note(fmt.Sprintf("%s is a private address: the receiver saw another one. It is left out.", r.IP))
 	} else if r.IP.IsValid() {
-		caller := Known[netip.Addr]{r.IP.Unmap(), "the caller"}
+		caller := Known[netip.Addr]{plainAddr(r.IP), "the caller"}
 		switch {
 		case !f.IP.Value.IsValid():
 			f.IP = caller
 		case f.IP.Value != caller.Value:
 			f.OtherIP = caller
-			r.note(fmt.Sprintf("The receiver names %s (%s); you gave %s. The checks are about %s: it is the address that was refused. If it is not yours, the mail was forwarded, or a second server sends for you.", f.IP.Value, f.IP.Source, caller.Value, f.IP.Value))
 		}
 	}
 	header := r.messageHeader()
@@ -114,7 +113,7 @@ func (r *run) refusedIP(rec *bounce.Recipient) Known[netip.Addr] {
 		if err != nil || !routable(addr) {
 			return Known[netip.Addr]{}, false
 		}
-		return Known[netip.Addr]{addr.Unmap(), source}, true
+		return Known[netip.Addr]{plainAddr(addr), source}, true
 	}
 	for _, m := range rec.Mentions {
 		if m.Kind == bounce.MentionList && m.Lists == "ip" {
@@ -193,13 +192,13 @@ func named(rec *bounce.Recipient, others ...string) string {
 	return address
 }
 
-// refusedDomain is the author's domain as a reply names it: "sending domain shop.example
+// refusedDomain is the author's domain as a reply names it: "sending domain [SHOP.EXAMPLE]
 // does not meet", "Unauthenticated email from shop.example is not accepted".
 func refusedDomain(text string) string {
-	for _, lead := range []string{"sending domain ", "Unauthenticated email from "} {
+	for _, lead := range []string{"sending domain ", "Unauthenticated email from ", "DMARC policy for ", "DMARC policy of domain "} {
 		if _, rest, ok := strings.Cut(text, lead); ok {
 			name, _, _ := strings.Cut(rest, " ")
-			name = strings.ToLower(strings.Trim(name, ".,;'\""))
+			name = strings.ToLower(strings.Trim(name, ".,;'\"[]<>()"))
 			if t, err := dnsbl.Domain(name); err == nil && strings.Contains(t.String(), ".") {
 				return t.String()
 			}
@@ -234,6 +233,10 @@ func ofHost(rec *bounce.Recipient, start int) bool {
 	last := word[strings.LastIndexByte(word, '.')+1:]
 	return last != word && last != "" && (last[0] < '0' || last[0] > '9')
 }
+
+// plainAddr is an address without a zone, which may hold any text, and not in the form of
+// the other version of IP.
+func plainAddr(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }
 
 // sharedSpace is that of carriers' NAT (RFC 6598).
 var sharedSpace = netip.MustParsePrefix("100.64.0.0/10")

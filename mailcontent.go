@@ -34,6 +34,9 @@ func aboutContent(r *run) string {
 			return ""
 		}
 	}
+	if len(r.statements) == 0 {
+		return nothingRefused
+	}
 	return "the refusal has nothing to do with what the mail says"
 }
 
@@ -85,7 +88,12 @@ func (r *run) compareContent(_ statement, c *Cause) {
 	if len(c.steps) == 0 {
 		c.Detail = fmt.Sprintf("The mail scores %.1f of 100 here (%s): nothing in its text explains the refusal. The standing of the sender or of its links may.", rep.Score, rep.Verdict)
 	}
-	c.steps = append(c.steps, r.controlStep())
+	if len(c.steps) == 0 {
+		c.steps = []Step{r.controlStep()}
+		return
+	}
+	mended := Step{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.fillFor(*c, "Then send one test of the changed mail to {addr}; if it is accepted, send the rest."), Verify: "The receiver accepts it."}
+	c.steps = append(append([]Step{r.controlStep()}, c.steps...), mended)
 }
 
 // compareLinks looks for the link that the receiver means.
@@ -125,7 +133,7 @@ func (r *run) compareLinks(_ statement, c *Cause) {
 		c.Detail = "None of the lists that were asked holds " + strings.Join(asked, ", ") + "; the receiver's own list is not known."
 	}
 	if len(links) > 0 {
-		c.steps = append(links, r.controlStep())
+		c.steps = append([]Step{r.controlStep()}, links...)
 	}
 }
 
@@ -142,7 +150,7 @@ func (r *run) contentSteps(c *Cause, rep *content.Report, want func(content.Find
 		}
 		what := f.Advice
 		if len(f.Places) > 0 && f.Places[0].Excerpt != "" {
-			what = where(f.Places[0]) + ": " + what
+			what = strings.TrimSuffix(what, ".") + ": " + where(f.Places[0]) + "."
 		}
 		c.Evidence = append(c.Evidence, evidenceOf(f)...)
 		steps = append(steps, Step{Phase: PhaseRepair, Action: finding.Edit, Who: you, What: what, Verify: "rebound content no longer reports " + f.Code + "."})
@@ -159,11 +167,11 @@ func where(p content.Place) string {
 	if p.Field != "" {
 		return fmt.Sprintf("%s (\"%s\")", p.Field, Plain(fault))
 	}
-	return fmt.Sprintf("Part %s, line %d, column %d (\"%s\")", p.Part, p.Line, p.Column, Plain(fault))
+	return fmt.Sprintf("part %s, line %d, column %d (\"%s\")", p.Part, p.Line, p.Column, Plain(fault))
 }
 
 func (r *run) controlStep() Step {
-	return Step{Phase: PhaseRetest, Action: finding.Ask, Who: you, What: r.fill("Send a control copy to {addr} from the same server: the same fields, a neutral text (rebound content -control)."), Verify: "If it is refused too, the text is not at fault: look at the sender's standing."}
+	return Step{Phase: PhaseRepair, Action: finding.Ask, Who: you, What: r.fill("Send a control copy to {addr} from the same server: the same fields, a neutral text (rebound content -control)."), Verify: "If it is refused too, the text is not at fault: look at the sender's standing."}
 }
 
 func evidenceOf(f content.Finding) []finding.Evidence {

@@ -89,7 +89,7 @@ func (r *run) besides(s Step) bool {
 		return false
 	}
 	for _, c := range r.out.Causes {
-		if c.State != Unstated && slices.Contains(s.For, c.Kind) {
+		if (c.State != Unstated || c.next) && slices.Contains(s.For, c.Kind) {
 			return false
 		}
 	}
@@ -133,7 +133,7 @@ func (r *run) takes(s Step) string {
 		return text
 	case s.Action == finding.Publish || s.Action == finding.Replace:
 		return byDNS
-	case s.Action == finding.Edit && s.Phase == PhaseRepair && slices.ContainsFunc(s.For, sought):
+	case s.Action == finding.Edit && s.Phase == PhaseRepair && !smarthost(s) && slices.ContainsFunc(s.For, sought):
 		return aSearch
 	case s.Action == finding.Edit || s.Action == finding.Remove:
 		return nextMail
@@ -211,7 +211,7 @@ func (r *run) date() {
 func once(list []finding.Evidence) []finding.Evidence {
 	seen := map[finding.Evidence]bool{}
 	return slices.DeleteFunc(slices.Clone(list), func(e finding.Evidence) bool {
-		e.Source = ""
+		e.Source, e.Start, e.End = "", 0, 0
 		if seen[e] {
 			return true
 		}

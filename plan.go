@@ -75,6 +75,9 @@ const (
 	server = "{server}"
 )
 
+// tryOn is for what passes by itself, while the sending server has the mail.
+const tryOn = "Try again every half hour, for up to five days."
+
 // stepRows is what to do about each cause that is not a listing, in order.
 var stepRows = []stepRow{
 	{bounce.UnknownRecipient, PhaseCleanUp, finding.Remove, you, "Take {addr} off your lists and correct it where it came from.", "", "No further mail goes to it."},
@@ -86,6 +89,7 @@ var stepRows = []stepRow{
 	{bounce.MessageTooBig, PhaseRepair, finding.Edit, you, "Send a smaller mail: put large files behind a link.", "", "The mail is accepted."},
 	{bounce.TooManyRecipients, PhaseRepair, finding.Edit, you, "Send to fewer recipients at a time.", "", "The mail is accepted."},
 	{bounce.SpamContent, PhaseRepair, finding.Edit, you, "Change what the filter dislikes, links, images without text and the subject first, and mail those alone who asked for it and read it.", "", "A test mail to the same receiver is accepted."},
+	{bounce.URLReputation, PhaseRepair, finding.Ask, you, "Look the domains of the mail's links up at Spamhaus DBL, SURBL and URIBL; with the mail at hand, rebound diagnose -message asks them.", "", ""},
 	{bounce.URLReputation, PhaseRepair, finding.Edit, you, "Take the links out of the mail one by one, shorteners and trackers first, until a test mail passes.", "", "A test mail to the same receiver is accepted."},
 	{bounce.Attachment, PhaseRepair, finding.Edit, you, "Send the file in another format, or put it behind a link.", "", "The mail is accepted."},
 	{bounce.Malware, PhaseRepair, finding.Edit, you, "Scan the mail and the machine that it was written on, before anything is sent again.", "", "A scan finds nothing."},
@@ -93,46 +97,48 @@ var stepRows = []stepRow{
 	{bounce.SPFFailed, PhaseRepair, finding.Ask, you, "See whether {ip} is meant to send for the domain; only then add it to the domain's SPF record.", "", "A test mail shows spf=pass."},
 	{bounce.DKIMFailed, PhaseRepair, finding.Edit, you, "Sign the mail with a key that is published under the From domain, and change nothing after signing.", "", "A test mail shows dkim=pass with header.d={from}."},
 	{bounce.DMARCFailed, PhaseRepair, finding.Publish, you, "Have the service that sends sign as {from}: publish the DKIM key that it names under {from}.", "", "A test mail shows dkim=pass with header.d={from}, and dmarc=pass."},
-	{bounce.Unauthenticated, PhaseRepair, finding.Publish, you, "Publish SPF and DKIM for {from}, by what your sending service names.", "", "A test mail shows spf=pass or dkim=pass for {from}."},
-	{bounce.ARCFailed, PhaseAsk, finding.Ask, you, "Have the forwarder seal the mail rightly, or give the receiver the direct address.", "", ""},
+	{bounce.Unauthenticated, PhaseRepair, finding.Edit, you, "Find in the mail log which server sent the mail; see that the SPF record of {from} lets it, and that the mail is signed with DKIM as {from}.", "", "A test mail shows spf=pass or dkim=pass for {from}."},
+	{bounce.ARCFailed, PhaseAsk, finding.Ask, you, "Ask the recipient another way for the address behind the forwarding and write there, or have the forwarder seal the mail rightly.", "", ""},
 	{bounce.SenderUnknown, PhaseRepair, finding.Edit, you, "Send with an envelope sender whose domain resolves and takes replies.", "", "The mail is accepted."},
 	{bounce.SenderMismatch, PhaseRepair, finding.Edit, you, "Send under an address that the account owns, or have this one verified with the service.", "", "The mail is accepted."},
 	{bounce.IPReputation, PhaseRepair, finding.Edit, server, "Find what makes {ip} look bad: complaints, old addresses, a sudden rise in volume; send less until it is mended.", "", ""},
-	{bounce.IPReputation, PhaseAsk, finding.Request, server, "Ask the receiver to lift its block of {ip}, by the way that its reply or its postmaster page names.", "{page}", "A test mail to the same receiver is accepted."},
+	{bounce.IPReputation, PhaseDelist, finding.Request, server, "Ask the receiver to lift its block of {ip}, by the way that its reply or its postmaster page names.", "{page}", "A test mail to the same receiver is accepted."},
 	{bounce.DomainReputation, PhaseRepair, finding.Edit, you, "Send to those alone who asked for it and read it, and less, until complaints are below 0.1 %.", "", "The receiver's own figures (Postmaster Tools, SNDS) improve."},
 	{bounce.OpenRelay, PhaseRepair, finding.Edit, server, "Close the relay: take mail for other domains from known clients with a login alone.", "", "A relay test from outside is refused."},
 	{bounce.RateLimited, PhaseRepair, finding.Edit, server, "Send less at a time to this receiver, over fewer connections, and to people who read your mail first.", "", "Fewer of its replies put mail off."},
 	{bounce.RateLimited, PhaseRetest, finding.Wait, you, "Then try again, an hour later at first.", "", "The mail is accepted."},
-	{bounce.SenderQuota, PhaseRetest, finding.Wait, you, "Wait until the quota of the account is free again, or have it raised.", "", "The mail is accepted."},
+	{bounce.SenderQuota, PhaseRetest, finding.Wait, you, "Wait until the quota of the account is free again, which a daily one is within 24 hours, or have it raised.", "", "The mail is accepted."},
 	{bounce.Greylisted, PhaseRetest, finding.Wait, you, "Try again from the same address with the same envelope after 5, 15 and 60 minutes, for up to five days. A program without a queue hands its mail to an MTA or relay that has one.", "", "The mail is accepted."},
-	{bounce.RecipientPolicy, PhaseAsk, finding.Ask, you, "Ask the recipient another way to allow your mail, or to have it released.", "", "The mail is accepted."},
+	{bounce.RecipientPolicy, PhaseAsk, finding.Ask, you, "Ask the recipient another way to allow your mail; of a group, its owner admits senders from outside.", "", "The mail is accepted."},
 	{bounce.PolicyRefusal, PhaseAsk, finding.Ask, you, "Ask the recipient's postmaster which rule refuses the mail, with the whole reply and its time.", "", ""},
 	{bounce.AuthRequired, PhaseRepair, finding.Edit, you, "Log in at the relay (port 587 with a user name), or send through a relay that knows you.", "", "The mail is accepted."},
 	{bounce.AuthFailed, PhaseRepair, finding.Edit, you, "Correct the user name, the password or the login mechanism of the sending program.", "", "The login succeeds."},
 	{bounce.AccountSuspended, PhaseRepair, finding.Edit, you, "See whether somebody else used the account: change its password, end its sessions, take away foreign rules, forwards and keys.", "", "Its log shows your own programs alone."},
 	{bounce.AccountSuspended, PhaseAsk, finding.Request, you, "Ask the sending service, or its administrator, why the account is suspended, and to open it.", "", "The account is open."},
-	{bounce.Network, PhaseRetest, finding.Wait, you, "Try again every half hour, for up to five days.", "", "The mail is accepted."},
-	{bounce.DNSFailure, PhaseRetest, finding.Wait, you, "Try again every half hour, for up to five days.", "", "The mail is accepted."},
+	{bounce.Network, PhaseRepair, finding.Ask, server, "Connect to port 25 of a mail server of {domain} from the sending server and from elsewhere: where it answers elsewhere alone, a firewall or a route of yours is in the way.", "", ""},
+	{bounce.Network, PhaseRetest, finding.Wait, you, tryOn, "", "The mail is accepted."},
+	{bounce.DNSFailure, PhaseRetest, finding.Wait, you, tryOn, "", "The mail is accepted."},
 	{bounce.TLS, PhaseRepair, finding.Edit, server, "Let the sending server use STARTTLS (Postfix: smtp_tls_security_level = may), and see which TLS error its log holds.", "", "Its log shows a TLS connection to the receiver."},
 	{bounce.TLS, PhaseRetest, finding.Wait, you, "Then try again; if it stays so, tell the recipient's postmaster which TLS error was seen.", "", "The mail is accepted."},
 	{bounce.Loop, PhaseAsk, finding.Ask, you, "Tell the recipient's postmaster that mail for {addr} is forwarded in a circle.", "", ""},
-	{bounce.EAI, PhaseRepair, finding.Edit, you, "Use an address in ASCII, of the sender or of the recipient, or a relay with SMTPUTF8.", "", "The mail is accepted."},
+	{bounce.EAI, PhaseRepair, finding.Edit, you, "Use an address in ASCII, of the sender and of the recipient; the receiving server takes no other.", "", "The mail is accepted."},
 	{bounce.Protocol, PhaseRepair, finding.Edit, server, "Look at the SMTP dialogue up to this reply: a command before it was refused or malformed.", "", "The mail is accepted."},
-	{bounce.System, PhaseRetest, finding.Wait, you, "Try again every half hour, for up to five days.", "", "The mail is accepted."},
-	{bounce.System, PhaseRetest, finding.Ask, you, "If it stays so, tell the recipient's postmaster by another way, with the reply and its time.", "", ""},
+	{bounce.System, PhaseRetest, finding.Wait, you, tryOn, "", "The mail is accepted."},
+	{bounce.System, PhaseCleanUp, finding.Ask, you, "If it stays so, tell the recipient's postmaster by another way, with the reply and its time.", "", ""},
 	{bounce.Misconfigured, PhaseAsk, finding.Ask, you, "Tell the recipient's postmaster by another way, with this reply: {mistake}", "", "A test mail is accepted after the answer."},
 	{bounce.Misconfigured, PhaseRetest, finding.Wait, you, "Send one test after the answer. What is urgent goes to the recipient another way.", "", ""},
-	{bounce.Expired, PhaseRetest, finding.Ask, you, "See in the mail log what stood in the way for days; send again when that is known.", "", ""},
+	{bounce.Expired, PhaseRetest, finding.Ask, you, "See in the mail log what stood in the way; send again when that is known.", "", ""},
 	{bounce.Suppressed, PhaseCleanUp, finding.Ask, you, "Look the address up in the service's suppression list; take it off there only when its owner asks for your mail.", "", ""},
 	{bounce.Complaint, PhaseStop, finding.Remove, you, "Take {addr} off all marketing mail now; do not answer the complaint.", "", "No further marketing mail goes there."},
 	{bounce.Complaint, PhaseRepair, finding.Ask, you, "Count complaints by campaign and provider: look into it at 0.1 % of the mail, stop the campaign at 0.3 %.", "https://support.google.com/a/answer/81126", ""},
 	{bounce.Compromised, PhaseStop, finding.Edit, server, "Hold the queue of {ip}; let the mail server alone reach port 25 outside.", "", "The gateway's log shows no other connection to port 25."},
 	{bounce.Compromised, PhaseRepair, finding.Edit, server, "Find the infected machine, open proxy or stolen account behind {ip}; clean it and change the passwords.", "", "No connection to port 25 leaves the network but from the mail server."},
+	{bounce.Compromised, PhaseDelist, finding.Request, server, "Then ask the receiver to lift its block of {ip}, by the way that its reply or its postmaster page names.", "{page}", "A test mail to the same receiver is accepted."},
 	{bounce.ReasonUnknown, PhaseAsk, finding.Ask, you, "Ask the recipient's postmaster why, with the whole reply and its time.", "", ""},
 	{bounce.Vacation, PhaseCleanUp, finding.Wait, you, "Ignore it: count the mail as delivered, keep the address, and do not answer.", "", ""},
 	{bounce.Receipted, PhaseCleanUp, finding.Wait, you, "Ignore it: the mail was delivered and shown.", "", ""},
 	{bounce.Challenged, PhaseAsk, finding.Ask, you, "Answer the challenge by hand if the mail matters; a program that answers them confirms the mail of forgers.", "", ""},
-	{NotYours, PhaseAsk, finding.Wait, you, "Ignore it: suppress nobody, and answer nobody. A DMARC policy makes such forgeries rarer.", "", ""},
+	{NotYours, PhaseCleanUp, finding.Wait, you, "Ignore it: suppress nobody, and answer nobody. A DMARC policy makes such forgeries rarer.", "", ""},
 }
 
 // plan makes the steps of all causes, in the order of the phases, each once.
@@ -150,11 +156,16 @@ func (r *run) plan() {
 	}
 	again, begins := r.rewarm()
 	if len(r.out.Causes) > 0 && r.main().Action == bounce.Failed && r.retestable(r.out.Causes[0]) {
-		what := "Then send one test to {addr}; if it is accepted, send the rest."
+		what, verify := "Then send one test to {addr}; if it is accepted, send the rest.", "The receiver accepts it."
+		if r.out.Causes[0].Fault == OfForwarder {
+			verify = "No bounce follows."
+		}
 		if begins {
 			what = "Then send one test to {addr}; if it is accepted, go on with the next step."
+		} else if r.out.Causes[0].Kind == bounce.PTR && r.facts.IP.Value.Is6() {
+			what = "Then send over IPv6 again, one test to {addr} first; if it is accepted, send the rest."
 		}
-		r.addStep(Step{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.fill(what), Verify: "The receiver accepts it.", For: []CauseKind{r.out.Causes[0].Kind}})
+		r.addStep(Step{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.fill(what), Verify: verify, For: []CauseKind{r.out.Causes[0].Kind}})
 	}
 	if begins {
 		r.addStep(again)
@@ -196,6 +207,12 @@ func (r *run) retestable(c Cause) bool {
 	if c.Kind == bounce.IPReputation && r.main().Permanence == bounce.Temporary {
 		return false
 	}
+	if c.Kind == bounce.SPFFailed && c.Fault == NotTold {
+		return false // a test of one's own goes another way
+	}
+	if c.Fault == OfForwarder && !slices.ContainsFunc(c.steps, func(s Step) bool { return s.Phase == PhaseRepair }) {
+		return false // the forwarder takes it as before
+	}
 	switch c.Kind.Category() {
 	case bounce.Listed, bounce.SenderAuth, bounce.SenderIdentity, bounce.Reputation, bounce.Relaying:
 		return c.Fault != OfReceiver && c.Fault != OfESP && c.Fault != OfListOperator
@@ -213,6 +230,9 @@ func (r *run) steps(c *Cause) []Step {
 		return s.Phase == PhaseRetest || s.Phase == PhaseRewarm || s.Phase == PhaseCleanUp && s.Action == finding.Remove // no address is given up before its mail is
 	})
 	what := "Do nothing yet: the sending server goes on trying by itself."
+	if c.Kind == bounce.UnknownDomain && c.State == Confirmed {
+		steps = append(steps, Step{Phase: PhaseRepair, Action: finding.Ask, Who: you, What: r.fillFor(*c, "See whether {domain} is spelled right; where it is not, take the mail out of the queue and send it to the right address.")})
+	}
 	if len(steps) > 0 {
 		what = "Do not send the mail again: the sending server goes on trying by itself."
 	}
@@ -269,9 +289,13 @@ func (r *run) stepsOf(c *Cause) []Step {
 		return r.relaySteps(c)
 	}
 	steps := r.table(c.Kind, c)
+	if c.Kind == bounce.IPReputation && strings.Contains(r.of(c).Reply.Text, "part of their network") {
+		// Microsoft's words: it blocks a network, of which the sender's address is a part.
+		steps = append([]Step{{Phase: PhaseRepair, Action: finding.Request, Who: r.server(), What: r.fillFor(*c, "Tell the provider of {ip}, with this reply: it speaks of the provider's network, where others may be the cause."), URL: r.of(c).Because.Source}}, steps...)
+	}
 	if c.Kind == bounce.Compromised && r.has(bounce.IPListed) {
 		// The list's own steps say how to mend it.
-		steps = slices.DeleteFunc(steps, func(s Step) bool { return s.Phase == PhaseRepair })
+		steps = slices.DeleteFunc(steps, func(s Step) bool { return s.Phase != PhaseStop })
 	}
 	if c.rec != nil && (c.Kind == bounce.UnknownDomain || c.Kind == bounce.UnknownRecipient) {
 		steps = append(steps, r.meant(c.rec)...)
@@ -295,6 +319,12 @@ func (r *run) step(row stepRow, c *Cause) Step {
 	s.What = strings.ReplaceAll(r.fillFor(*c, row.what), "{mistake}", c.Detail)
 	if next := r.contact(c); c.Kind == bounce.Moved && next != "" {
 		s.What = r.fillFor(*c, "Replace {addr} by "+next+", which the reply names, once its owner confirms it.")
+	}
+	if row.what == tryOn && r.gaveUp(r.of(c)) {
+		s.What = "Send the mail again later: it was given up, and does not go by itself."
+	}
+	if c.Kind == bounce.ReasonUnknown && r.facts.Recipient.Value == "" {
+		s.What = "Find the mail in the log of your server by the time and the words of the reply: it names the recipient, whose postmaster knows why."
 	}
 	if s.URL == "{page}" {
 		s.URL = r.page(c)
@@ -373,7 +403,7 @@ func (r *run) serviceSteps(c *Cause) []Step {
 		for _, s := range r.statements {
 			for _, l := range s.lists {
 				if l != nil && l.Usable() && (l.Who == "automatic" || l.Who == "nobody") && l.Expires != "" {
-					steps = append(steps, Step{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: fmt.Sprintf("%s needs no request: an entry ends %s.", l.Name, l.Expires), URL: l.RemovalURL})
+					steps = append(steps, Step{Phase: PhaseAsk, Action: finding.Wait, Who: you, What: fmt.Sprintf("%s needs no request: an entry ends %s.", l.Name, l.Expires), URL: l.RemovalURL})
 				}
 			}
 		}
@@ -387,7 +417,7 @@ func (r *run) slowSteps(c *Cause) []Step {
 	return []Step{
 		{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: r.fillFor(*c, "Send less from {ip} to this receiver, to people who read your mail first, and look for complaints and old addresses.")},
 		{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: "Try again in some hours; the receiver opens by itself.", Verify: "The mail is accepted."},
-		{Phase: PhaseRetest, Action: finding.Request, Who: r.server(), What: "If it stays so for days, ask the receiver to look at it.", URL: r.page(c)},
+		{Phase: PhaseCleanUp, Action: finding.Request, Who: r.server(), What: "If it stays so for days, ask the receiver to look at it.", URL: r.page(c)},
 	}
 }
 
@@ -486,7 +516,7 @@ func (r *run) unremovable(c *Cause) []Step {
 	}
 	return append([]Step{
 		{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: r.fillFor(*c, "Ask the recipient's postmaster by another way to let {ip} through, and not to refuse mail for "+name+" alone: it lists whole networks.")},
-		{Phase: PhaseAsk, Action: finding.Edit, Who: r.server(), What: "Send what cannot wait through a relay whose address is in another network: " + name + " takes off no single sender.", Verify: "The receiver accepts it."},
+		{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: "Send what cannot wait through a relay whose address is in another network: " + name + " takes off no single sender.", Verify: "The receiver accepts it."},
 	}, steps...)
 }
 
@@ -531,6 +561,11 @@ func (r *run) requests(c *Cause) []Step {
 func (r *run) delist(l *dnsbl.List, t dnsbl.Target, res *dnsbl.Result) []Step {
 	removal := l.Removal(t, res)
 	steps := r.fromFixes(removal.Fixes())
+	for i := range steps {
+		if steps[i].Action == finding.Request {
+			steps[i].Phase, steps[i].Takes = PhaseDelist, "the list decides"
+		}
+	}
 	ask := &steps[len(steps)-1]
 	ask.Phase, ask.List = PhaseDelist, l.Zone
 	if res != nil {
@@ -582,7 +617,12 @@ func (r *run) relaySteps(c *Cause) []Step {
 		return []Step{{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: r.fillFor(*c, "Make the inbound connector of the Microsoft 365 tenant know {ip}: by its address, or by a certificate whose name is the one that the connector expects."), URL: "https://learn.microsoft.com/exchange/mail-flow-best-practices/use-connectors-to-configure-mail-flow/set-up-connectors-to-route-mail", Verify: "A test mail through it is accepted."}}
 	}
 	if c.Fault == OfReceiver {
-		return []Step{{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: r.fillFor(*c, "Tell the recipient's postmaster: {host} is in the MX records of {domain} and refuses the domain.")}}
+		steps := []Step{{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: r.fillFor(*c, "Tell the recipient's postmaster by another way: {host} answers for {domain} and refuses the domain; its records, or that server, are out of date.")}}
+		if d := r.destination(r.of(c)); d != nil && len(d.MX) > 0 && !strings.EqualFold(d.MX[0].Host, d.Host) {
+			again := Step{Phase: PhaseAsk, Action: finding.Wait, Who: you, What: r.fillFor(*c, "Send again to {addr}: "+d.MX[0].Host+", which the MX records name first, may take it."), Verify: "The mail is accepted."}
+			steps = append([]Step{again}, steps...)
+		}
+		return steps
 	}
 	return []Step{
 		{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: r.fillFor(*c, "See where your server sends mail for {domain}: a fixed route or an old MX record leads to {host}. If {host} is your own relay, log in there (port 587)."), Verify: r.fillFor(*c, "The mail goes to a server that the MX records of {domain} name.")},
@@ -595,6 +635,8 @@ func (r *run) holdOf(c Cause) *Hold {
 	switch {
 	case c.Kind == bounce.IPReputation && r.of(&c).Permanence == bounce.Temporary:
 		return &Hold{Scope: row.hold, What: r.fill("mail from {ip} to this receiver"), Until: "it takes mail again"}
+	case c.Kind == bounce.SPFFailed && c.Fault == NotTold:
+		return nil // somebody else's server: it can never pass, and the sender's own does
 	case row.hold == "" || c.State == Cleared || c.State == Contradicted || c.State == Unstated || c.Fault == OfESP || c.Fault == OfReceiver || c.Fault == OfRecipient || c.Fault == OfListOperator || c.Fault == OfForwarder && c.Kind != bounce.DKIMFailed:
 		return nil
 	case c.Kind == bounce.IPListed && c.State == NotCheckable && c.Fault == OfSender: // a block of its own, as by reputation
@@ -608,14 +650,22 @@ func (r *run) holdOf(c Cause) *Hold {
 		"stream":   "mail of this sender by this way",
 		"campaign": "this mailing",
 	}[row.hold]
-	return &Hold{Scope: row.hold, What: r.fill(what), Until: row.until}
+	switch {
+	case c.Kind == bounce.DomainListed && c.until == "":
+		what = "mail that names the listed domain"
+	case c.Kind == bounce.DomainReputation:
+		what = "mail of {from} to this receiver, but for those who read it"
+	case c.Kind == bounce.DKIMFailed && c.Fault == OfForwarder:
+		what = "mail of {from} to this list"
+	}
+	return &Hold{Scope: row.hold, What: r.fill(what), Until: cmp.Or(c.until, row.until)}
 }
 
 // The waits before another try where the receiver states none: RFC 5321, section
 // 4.5.4.1, asks for half an hour at least; greylisting servers open after some
 // minutes; a mailbox is not emptied within the hour.
 var waits = map[bounce.Reason]time.Duration{
-	bounce.Greylisted: 15 * time.Minute, bounce.RateLimited: time.Hour, bounce.MailboxFull: 24 * time.Hour,
+	bounce.Greylisted: 5 * time.Minute, bounce.RateLimited: time.Hour, bounce.MailboxFull: 24 * time.Hour,
 	bounce.IPReputation: time.Hour, bounce.System: 30 * time.Minute, bounce.Network: 30 * time.Minute, bounce.DNSFailure: 30 * time.Minute, bounce.TLS: 30 * time.Minute,
 }
 

@@ -3,6 +3,7 @@ package rebound
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -20,10 +21,11 @@ import (
 // answer better.
 //
 // Of each fact there is one precedence. The address that was refused is what the
-// receiver names, before IP, before what the returned mail shows. When it was refused is
-// Bounced, before the date of the bounce. HELO, MailFrom and the author of Message come
-// before what the bounce returned; Recipient comes after it, for the bounce knows to
-// whom the mail went in the end. Diagnosis.Facts says where each was taken from.
+// receiver names in its reply or wrote into the returned mail, before IP. When it was
+// refused is Bounced, before the date of the bounce. HELO, MailFrom and the author of
+// Message come before what the bounce returned, but for a HELO name that the reply itself
+// refuses; Recipient comes after it, for the bounce knows to whom the mail went in the end.
+// Diagnosis.Facts says where each was taken from.
 type Case struct {
 	Report *bounce.Report // a report that was read already
 	Bounce []byte         // or the bounce message as received
@@ -38,6 +40,8 @@ type Case struct {
 	Bounced   time.Time  // when it was refused; else the date of the bounce is taken
 	Bulk      bool       // the mail goes to many, though no field of it says so
 	Volume    int        // mails a day to this receiver before it refused, where that is known
+
+	History []bounce.Event // what was known of the recipients' addresses before: a mailbox is full again
 
 	Control      Control        // who runs the sending server
 	OwnDomains   []string       // domains under which the caller sends: they tell a forged mail's bounce
@@ -151,7 +155,7 @@ func (d *Diagnoser) Diagnose(ctx context.Context, c Case) (*Diagnosis, error) {
 		return nil, err
 	}
 	if ctx.Err() != nil {
-		return nil, errors.Join(ErrNoTime, context.Cause(ctx))
+		return nil, fmt.Errorf("%w: %w", ErrNoTime, context.Cause(ctx))
 	}
 	r := d.newRun(c, report)
 	r.state()
@@ -163,6 +167,7 @@ func (d *Diagnoser) Diagnose(ctx context.Context, c Case) (*Diagnosis, error) {
 	r.doubt(ctx)
 	r.check(ctx)
 	r.out.DNS = r.resolver.Answers()
+	r.heedHistory()
 	r.rank()
 	r.plan()
 	return r.conclude(), nil
@@ -221,9 +226,10 @@ type run struct {
 	statements    []statement
 	authenticated flight
 	analyzed      sync.Once
-	foreign       []string // signs that somebody else sent the mail
-	way           bool     // it matters which way the mail went
-	kept          bool     // no address is to be suppressed, for they all failed at once
+	foreign       []string          // signs that somebody else sent the mail
+	way           bool              // it matters which way the mail went
+	ruled         map[string]string // addresses that are given up for what was known of them, and why
+	kept          bool              // no address is to be suppressed, for they all failed at once
 	findings      results
 	out           *Diagnosis
 }

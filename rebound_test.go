@@ -150,7 +150,7 @@ func TestSeveralRecipients(t *testing.T) {
 		rec("bert@gone.example", "550 5.1.2 <bert@gone.example>: Recipient address rejected: Domain not found"),
 		rec("carl@other.example", "550 5.7.26 Unauthenticated email from shop.example is not accepted due to domain's DMARC policy. - gsmtp"),
 	}}
-	zone := resolvetest.New(t, "here.example. MX 10 mx.here.example.\nother.example. MX 10 mx.other.example.\n")
+	zone := resolvetest.New(t, "here.example. MX 10 mx.here.example.\nmx.here.example. A 192.0.2.8\nother.example. MX 10 mx.other.example.\n")
 	got, err := (&rebound.Diagnoser{Resolver: zone}).Diagnose(t.Context(), rebound.Case{Report: report})
 	if err != nil {
 		t.Fatal(err)
@@ -246,7 +246,7 @@ func TestStatementsAreComparedWithTheirOwnItem(t *testing.T) {
 
 // A domain that takes mail now suppresses nobody, however old the refusal.
 func TestClearedDomainSuppressesNobody(t *testing.T) {
-	got, err := (&rebound.Diagnoser{Resolver: resolvetest.New(t, "recipient.example. MX 10 mx.recipient.example.\n")}).Diagnose(t.Context(), rebound.Case{
+	got, err := (&rebound.Diagnoser{Resolver: resolvetest.New(t, "recipient.example. MX 10 mx.recipient.example.\nmx.recipient.example. A 192.0.2.8\n")}).Diagnose(t.Context(), rebound.Case{
 		Reply: "550 5.1.2 <anna@recipient.example>: Recipient address rejected: Domain not found", Recipient: "anna@recipient.example", Bounced: time.Now().Add(-72 * time.Hour),
 	})
 	if err != nil {

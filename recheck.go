@@ -30,6 +30,7 @@ type Asked struct {
 	OwnAddresses []netip.Prefix `json:"own_addresses,omitempty"`
 	Bulk         bool           `json:"bulk,omitempty"`
 	Volume       int            `json:"volume,omitempty"`
+	History      []bounce.Event `json:"history,omitempty"`
 
 	// Message is the mail as it is now, where it was changed; it is not kept in JSON.
 	Message []byte `json:"-"`
@@ -40,6 +41,7 @@ func (r *run) remember() *Asked {
 	a := &Asked{
 		At: r.now, Report: r.original, IP: r.IP, HELO: r.HELO, MailFrom: r.MailFrom, Recipient: r.Recipient, Bounced: r.facts.Bounced.Value,
 		Control: r.Control, OwnDomains: r.OwnDomains, OwnAddresses: r.OwnAddresses, Bulk: r.Bulk, Volume: r.Volume,
+		History: r.History,
 	}
 	a.Header = string(r.refusedHeader())
 	return a
@@ -101,6 +103,7 @@ func (d *Diagnoser) Recheck(ctx context.Context, old *Diagnosis) (*Rechecked, er
 	now, err := d.Diagnose(ctx, Case{
 		Report: a.Report, header: []byte(a.Header), Message: a.Message, IP: a.IP, HELO: a.HELO, MailFrom: a.MailFrom, Recipient: a.Recipient,
 		Bounced: a.Bounced, Control: a.Control, OwnDomains: a.OwnDomains, OwnAddresses: a.OwnAddresses, Bulk: a.Bulk, Volume: a.Volume,
+		History: a.History,
 	})
 	if err != nil {
 		return nil, err

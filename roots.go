@@ -31,7 +31,7 @@ func (r *run) rootOf(c Cause) (Cause, bool) {
 	}
 	for _, root := range roots {
 		if found, ok := root(r, c); ok {
-			found.Certainty, found.State, found.rec, found.count = bounce.Likely, Confirmed, c.rec, c.count
+			found.Certainty, found.State, found.rec, found.count, found.until = bounce.Likely, Confirmed, c.rec, c.count, rowOf(c.Kind).until
 			for _, f := range r.findingsOf(method(found.Kind)+".", finding.Warning) {
 				found.Evidence = append(found.Evidence, f.Evidence...)
 			}
@@ -116,8 +116,12 @@ func (r *run) brokenOnTheWay(Cause) (Cause, bool) {
 		}
 		c.Detail += " A mailing list that adds a footer, or a gateway, does so; the domain of the author cannot prevent it."
 		c.response = bounce.FixSender
+		who := r.fill("whoever runs the list or gateway of {esp}")
+		if r.control() == Own {
+			c.Fault, who = OfSender, you
+		}
 		c.steps = []Step{
-			{Phase: PhaseRepair, Action: finding.Edit, Who: r.fill("whoever runs the list or gateway of {esp}"), What: r.fill("Put the list's own address into From for authors whose domain asks for refusal (Mailman 3: DMARC mitigation action Munge From), or add neither a footer nor a prefix to the subject."), Verify: r.fill("A test mail through it shows dmarc=pass.")},
+			{Phase: PhaseRepair, Action: finding.Edit, Who: who, What: r.fill("Put the list's own address into From for authors whose domain asks for refusal (Mailman 3: DMARC mitigation action Munge From), or add neither a footer nor a prefix to the subject."), Verify: r.fill("A test mail through it shows dmarc=pass.")},
 		}
 		return c, true
 	}
@@ -204,15 +208,49 @@ func (r *run) forwarded(c *Cause) {
 		return
 	}
 	c.Fault, c.response = OfForwarder, bounce.AskRecipient
-	c.Detail = strings.TrimSpace(fmt.Sprintf("%s %s is %s, which took the mail from you and sent it on: nothing of yours was refused.", c.Detail, r.facts.IP.Value, name))
+	c.Detail = strings.TrimSpace(fmt.Sprintf("%s %s is %s, which took the mail from you and sent it on.", c.Detail, r.facts.IP.Value, name))
 	c.steps = []Step{
 		{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: r.fillFor(*c, fmt.Sprintf("Tell the postmaster of %s, with this reply: its server {ip} forwards mail for {addr} and was refused. It alone can act on the address.", orgDomain(name)))},
-		{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: r.fillFor(*c, "Ask the recipient another way for an address to which nothing is forwarded.")},
+		{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: r.fillFor(*c, "Ask the recipient another way for the address that the mail is forwarded to, and write there directly."), Verify: "No bounce follows."},
 	}
 	if ofServer(c.Kind) {
 		c.steps[0].URL = r.page(c)
-	} else {
-		c.steps = append(c.steps, Step{Phase: PhaseCleanUp, Action: finding.Edit, Who: you, What: r.fill("Leave the SPF record as it is, and sign your mail with DKIM as {from}: a signature outlives forwarding, SPF does not."), Verify: "A test mail shows dkim=pass."})
+	} else if r.dkimLeg().state != Contradicted {
+		c.steps = append([]Step{r.signing()}, c.steps...)
+	}
+}
+
+// signing is the repair that outlives forwarding.
+func (r *run) signing() Step {
+	return Step{Phase: PhaseRepair, Action: finding.Edit, Who: you, What: r.fill("Leave the SPF record as it is, and sign your mail with DKIM as {from}: a signature outlives forwarding, SPF does not."), Verify: "A test mail shows dkim=pass."}
+}
+
+// passedOn returns the server of the recipient's that took the mail and sent it on to
+// another organization, whose refusal it reports; or "".
+func (r *run) passedOn(rec *bounce.Recipient) string {
+	final, reporter := orgDomain(rec.FinalAddress), orgDomain(r.report.ReportingMTA)
+	if rec.FinalAddress == "" || rec.RemoteMTA == "" || final == orgDomain(rec.Address) || reporter != orgDomain(rec.Address) || orgDomain(rec.RemoteMTA) == reporter {
+		return ""
+	}
+	if slices.Contains([]string{orgDomain(r.facts.From.Value), orgDomain(r.facts.MailFrom.Value)}, reporter) {
+		return ""
+	}
+	return r.report.ReportingMTA
+}
+
+// brokenFurther: what passes for the mail as it left, and failed behind a server that sent it
+// on, was broken by that: SPF always is, DKIM where the mail is changed.
+func (r *run) brokenFurther(c *Cause) {
+	name := r.passedOn(r.of(c))
+	if name == "" || c.Kind.Category() != bounce.SenderAuth || c.State != Contradicted && c.State != Cleared {
+		return
+	}
+	c.State, c.Fault, c.response = NotCheckable, OfForwarder, bounce.AskRecipient
+	c.Summary = rowOf(c.Kind).summary + " behind a forwarder"
+	c.Detail = fmt.Sprintf("%s took the mail for %s and sent it on to %s, which refused it: forwarding breaks SPF, and DKIM where it changes the mail. The mail as it left you passes now.", name, r.of(c).Address, r.of(c).FinalAddress)
+	c.steps = []Step{
+		{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: r.fillFor(*c, fmt.Sprintf("Tell the postmaster of %s, with this reply: its forwarding of mail for {addr} breaks it. It is to change neither subject nor text, and to seal with ARC.", orgDomain(name)))},
+		{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: "Ask the recipient another way for the address that the mail is forwarded to, and write there directly. Change nothing of SPF, DKIM or DMARC.", Verify: "No bounce follows."},
 	}
 }
 
@@ -233,8 +271,12 @@ func (r *run) doubts() (signs []string, came netip.Addr) {
 	if own.owns(domainOf(r.report.ReportingMTA)) || slices.ContainsFunc(o.Received, func(field string) bool { return own.owns(domainOf(byHost(field))) || submitted(field) }) {
 		return nil, came
 	}
-	if came = r.facts.IP.Value; came == ip {
-		came = firstAddr(o.Received[0])
+	came = r.facts.IP.Value
+	for i := 0; i < len(o.Received) && (came == ip || !came.IsValid()); i++ {
+		came = firstAddr(o.Received[i]) // a server's own hand-overs name none
+		if came == ip {
+			return nil, came
+		}
 	}
 	if !came.IsValid() || came == ip {
 		return nil, came

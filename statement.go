@@ -233,7 +233,16 @@ type ownership struct {
 }
 
 // own is what the caller says to be theirs.
-func (r *run) own() ownership { return ownership{r.OwnDomains, r.OwnAddresses} }
+func (r *run) own() ownership {
+	own := ownership{domains: r.OwnDomains}
+	for _, p := range r.OwnAddresses {
+		if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 {
+			p = netip.PrefixFrom(a.Unmap(), p.Bits()-96)
+		}
+		own.addresses = append(own.addresses, p)
+	}
+	return own
+}
 
 // notYours returns signs that somebody else sent the mail under the caller's
 // name, or nil. It needs to know what is the caller's, and at least two signs
@@ -300,8 +309,9 @@ func (own ownership) received(fields []string) bool {
 }
 
 func (own ownership) owns(domain string) bool {
+	domain = ascii(domain)
 	for _, name := range own.domains {
-		if name = domainOf(name); domain == name || strings.HasSuffix(domain, "."+name) {
+		if name = ascii(domainOf(name)); domain == name || strings.HasSuffix(domain, "."+name) {
 			return true
 		}
 	}
@@ -322,7 +332,7 @@ func containsAddr(field string, p netip.Prefix) bool {
 func addrsIn(field string) iter.Seq[netip.Addr] {
 	return func(yield func(netip.Addr) bool) {
 		for word := range strings.FieldsFuncSeq(field, func(c rune) bool { return strings.ContainsRune("[]() \t;", c) }) {
-			if addr, err := netip.ParseAddr(strings.TrimPrefix(word, "IPv6:")); err == nil && !yield(addr.Unmap()) {
+			if addr, err := netip.ParseAddr(strings.TrimPrefix(word, "IPv6:")); err == nil && !yield(plainAddr(addr)) {
 				return
 			}
 		}

@@ -424,7 +424,7 @@ func (t *triage) conclude(ctx context.Context) {
 		t.out.Notes = append(t.out.Notes, fmt.Sprintf("No connection to the servers of %d domains: where they have nothing in common, see whether port 25 out of your own server is open.", unreached))
 	}
 	if t.unread > 0 {
-		t.out.Notes = append(t.out.Notes, fmt.Sprintf("%d items hold no bounce, reply, error or report, and are not counted.", t.unread))
+		t.out.Notes = append(t.out.Notes, fmt.Sprintf("Items that hold no bounce, reply, error or report, and are not counted: %d.", t.unread))
 	}
 	if t.over > 0 {
 		t.out.Notes = append(t.out.Notes, fmt.Sprintf("%d addresses beyond the first %d were not remembered.", t.over, maxSuppress))

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -89,8 +90,24 @@ func TestTriageAsksBeforeItSuppresses(t *testing.T) {
 	}
 }
 
+// What DNS says of one domain is no verdict on another, whatever the replies have in
+// common: each is grouped, and suppressed or kept, by itself.
+func TestTriageByTheRecipientsDomain(t *testing.T) {
+	d := rebound.Diagnoser{Resolver: resolvetest.New(t, "here.example. MX 10 mx.here.example.\nmx.here.example. A 192.0.2.8\n")}
+	for _, reply := range []string{"connect to mx.%s[192.0.2.9]:25: Connection timed out", "450 4.4.3 Host or domain name not found. Name service error for name=%s type=MX: Host not found, try again"} {
+		var items []rebound.Item
+		for _, domain := range []string{"gone.example", "here.example", "gone.example"} {
+			items = append(items, rebound.Item{Case: rebound.Case{Reply: fmt.Sprintf(reply, domain), Recipient: "a@" + domain, IP: netip.MustParseAddr("198.51.100.23"), MailFrom: "news@shop.example"}})
+		}
+		out := d.Triage(t.Context(), slices.Values(items), rebound.TriageOptions{})
+		if len(out.Groups) != 2 || !slices.Equal(out.Suppress, []string{"a@gone.example"}) || out.Keep != 1 {
+			t.Errorf("%s: %d groups, suppress %q, keep %d", reply, len(out.Groups), out.Suppress, out.Keep)
+		}
+	}
+}
+
 // The same bounces give the same, however they are spread over cores; an address counts
-// once; what is nothing is left out.
+// once; what is nothing is left out, and told.
 func TestTriageOfOddities(t *testing.T) {
 	d := rebound.Diagnoser{Resolver: resolve.Offline{}}
 	items := slices.Collect(many(300))
@@ -104,11 +121,11 @@ func TestTriageOfOddities(t *testing.T) {
 			t.Fatalf("got %s, then %s", a, b)
 		}
 	}
-	if first.Total != 302 || len(first.Suppress) != 150 || len(first.Notes) != 0 {
+	if first.Total != 302 || len(first.Suppress) != 150 || len(first.Notes) != 1 || !strings.Contains(first.Notes[0], "not counted: 1.") {
 		t.Errorf("%d bounces, %d to suppress, %q", first.Total, len(first.Suppress), first.Notes)
 	}
 	few := d.Triage(context.Background(), slices.Values(items), rebound.TriageOptions{Diagnose: 1})
-	if few.Groups[0].Diagnosis == nil || few.Groups[1].Diagnosis != nil || len(few.Notes) != 1 {
+	if few.Groups[0].Diagnosis == nil || few.Groups[1].Diagnosis != nil || len(few.Notes) != 2 || !strings.Contains(few.Notes[0], "DNS would tell") {
 		t.Errorf("one diagnosed: %q", few.Notes)
 	}
 	ctx, cancel := context.WithCancel(context.Background())

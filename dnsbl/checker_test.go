@@ -287,8 +287,29 @@ func TestStepsFor(t *testing.T) {
 	if got := text("127.0.0.2", "127.0.0.9"); !strings.Contains(got, "provider that owns the range") || strings.Contains(got, "CSS") {
 		t.Errorf("SBL: %s", got)
 	}
-	if got := text(); !strings.Contains(got, "If the code is 127.0.0.3: correct the sending") || !strings.Contains(got, "If the code is 127.0.0.2: ") {
+	if got := text(); !strings.Contains(got, "If it is CSS: correct the sending") || !strings.Contains(got, "If it is SBL: ") {
 		t.Errorf("not known: %s", got)
+	}
+}
+
+// A listing on a whole is one of the part that explains all its codes, and of the whole
+// where they are of several; when it ends is told of that part.
+func TestPartOfSeveralCodes(t *testing.T) {
+	zen := Default().ByID("spamhaus-zen")
+	for codes, want := range map[string]string{"127.0.0.4": "spamhaus-xbl", "127.0.0.3": "spamhaus-sbl", "127.0.0.2 127.0.0.9": "spamhaus-sbl", "127.0.0.2 127.0.0.4": "spamhaus-sbl-xbl", "127.0.0.4 127.0.0.11": "spamhaus-zen"} {
+		res := &Result{List: zen, Status: Listed}
+		for code := range strings.FieldsSeq(codes) {
+			addr := netip.MustParseAddr(code)
+			_, c, _ := zen.Meaning(addr)
+			res.Codes = append(res.Codes, c)
+		}
+		part := Default().Part(res)
+		if part.ID != want {
+			t.Errorf("%s: %s, want %s", codes, part.ID, want)
+		}
+		if rm := part.Removal(IP(netip.MustParseAddr("198.51.100.25")), res); codes == "127.0.0.3" && rm.Expires != "CSS entries run out by themselves" || strings.Contains(codes, " ") && part.ID != "spamhaus-sbl" && len(rm.First) < 3 {
+			t.Errorf("%s: %q, %d steps first", codes, rm.Expires, len(rm.First))
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package dnsbl
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -165,11 +166,36 @@ func (l *List) StepsFor(codes []Code) []Step {
 		case s.Code == "" || s.fits(codes):
 			steps = append(steps, s)
 		case len(codes) == 0:
-			s.What = "If the code is " + s.Code + ": " + strings.ToLower(s.What[:1]) + s.What[1:]
+			s.What = "If " + l.called(&s) + ": " + strings.ToLower(s.What[:1]) + s.What[1:]
 			steps = append(steps, s)
 		}
 	}
 	return steps
+}
+
+// called says for which entries a step is, by the names that people see on the list's pages.
+func (l *List) called(s *Step) string {
+	var names []string
+	for _, c := range l.Codes {
+		of := Code{Addr: netip.AddrFrom4([4]byte{c.ranges[0][0], c.ranges[1][0], c.ranges[2][0], c.ranges[3][0]}), Meaning: c.Meaning}
+		if name := of.Part(); name != "" && s.fits([]Code{of}) && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return "the code is " + s.Code
+	}
+	return "it is " + strings.Join(names, " or ")
+}
+
+// Part is the name that the operator gives to entries of this code, such as "XBL" in "XBL:
+// infected machine", or "".
+func (c Code) Part() string {
+	name, _, ok := strings.Cut(c.Meaning, ": ")
+	if !ok || name != strings.ToUpper(name) {
+		return ""
+	}
+	return name
 }
 
 func (s *Step) fits(codes []Code) bool {

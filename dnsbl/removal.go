@@ -60,7 +60,7 @@ func (res *Result) Removal() Removal {
 // Removal returns what leads a target off the list; res, which may be nil, is what
 // the list says of it, or one that holds its entries.
 func (l *List) Removal(t Target, res *Result) Removal {
-	rm := Removal{Result: res, List: l, Who: l.Who, Cost: l.Cost, Expires: l.Expires}
+	rm := Removal{Result: res, List: l, Who: l.Who, Cost: l.Cost}
 	var codes []Code
 	verify := ""
 	if res != nil {
@@ -70,12 +70,15 @@ func (l *List) Removal(t Target, res *Result) Removal {
 		}
 	}
 	rm.Ask = finding.Fix{Action: finding.Request, URL: l.RemovalURL, Verify: verify}
+	rm.Expires = l.expiresFor(codes)
 	steps := l.StepsFor(codes)
 	for i, s := range steps {
 		if i < len(steps)-1 {
 			fix := finding.Fix{Action: finding.Edit, What: s.What}
 			if strings.Contains(strings.ToLower(s.What), "look") {
 				fix.Action, fix.URL = finding.Ask, l.LookupURL(t.String())
+			} else if s.Who != "" && s.Who != "automatic" && s.Who != "nobody" {
+				fix.Action, fix.URL = finding.Request, l.RemovalURL
 			}
 			rm.First = append(rm.First, fix)
 			continue
@@ -97,6 +100,18 @@ func (l *List) Removal(t Target, res *Result) Removal {
 		rm.Ask.What = fmt.Sprintf("How %s removes entries is not known: ask its operator.", l.Name)
 	}
 	return rm
+}
+
+// expiresFor is when entries with these codes end: the clause that names their part, where
+// the row tells it for each.
+func (l *List) expiresFor(codes []Code) string {
+	for clause := range strings.SplitSeq(l.Expires, "; ") {
+		part, _, ok := strings.Cut(clause, " entries ")
+		if ok && len(codes) > 0 && !slices.ContainsFunc(codes, func(c Code) bool { return c.Part() != part }) {
+			return clause
+		}
+	}
+	return l.Expires
 }
 
 // Fixes returns the steps in order.

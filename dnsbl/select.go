@@ -108,8 +108,9 @@ func (c *Catalogue) withTwins(keys Keys) *Catalogue {
 }
 
 // Part returns the list that a listing on a whole belongs to: that part of it which
-// has the fewest codes and the listing's code among them. Its steps are the ones to
-// follow. It is res.List itself where the catalogue knows no part.
+// has the fewest codes and the listing's codes among them. Its steps are the ones to
+// follow. It is res.List itself where the catalogue knows no part, or the codes are of
+// several.
 func (c *Catalogue) Part(res *Result) *List {
 	best := res.List
 	if res.Status != Listed {
@@ -117,11 +118,16 @@ func (c *Catalogue) Part(res *Result) *List {
 	}
 	for _, l := range c.lists {
 		of := l.PartOf == res.List.ID || l.PartOf != "" && l.PartOf == res.List.Twin
-		if of && len(l.Codes) > 0 && len(l.Steps) > 0 && l.Explains(res) && (best == res.List || len(l.Codes) < len(best.Codes)) {
+		if of && len(l.Codes) > 0 && len(l.Steps) > 0 && l.explainsAll(res) && (best == res.List || len(l.Codes) < len(best.Codes)) {
 			best = l
 		}
 	}
 	return best
+}
+
+// explainsAll reports whether each code of a listing is one of the list's.
+func (l *List) explainsAll(res *Result) bool {
+	return !slices.ContainsFunc(res.Codes, func(c Code) bool { return !l.Explains(&Result{Codes: []Code{c}}) })
 }
 
 // Holds reports whether an answer of the list tells of the other too: it is the same,

@@ -123,7 +123,21 @@ func standing(c rebound.Cause) string {
 	if c.Certainty == bounce.Unsure || c.Certainty == "" {
 		certainty = "not certain"
 	}
+	if c.State == rebound.NotCheckable && senders(c.Kind) {
+		return certainty
+	}
 	return certainty + "; " + states[c.State]
+}
+
+// senders reports whether a cause is one of which the sender's side knows as much as the
+// receiver, or of which there is nothing to check.
+func senders(kind rebound.CauseKind) bool {
+	switch kind {
+	case rebound.NotYours, rebound.NotABounce, bounce.Vacation, bounce.Receipted, bounce.Challenged, bounce.Complaint, bounce.Suppressed, bounce.SenderQuota,
+		bounce.Expired, bounce.Loop, bounce.RecipientSyntax, bounce.AuthRequired, bounce.AuthFailed, bounce.AccountSuspended, bounce.EAI, bounce.Network:
+		return true
+	}
+	return false
 }
 
 // old is the age from which a piece of evidence tells it; a table has more time.
@@ -231,16 +245,16 @@ func recordText(r *finding.Record) string {
 // maxScheduled bounds the days that are shown of a schedule.
 const maxScheduled = 10
 
-// days tells the volumes of a schedule.
+// days tells the volumes of a schedule, by the number of the day: when the first is hangs
+// on the steps before it.
 func days(s *warmup.Schedule) string {
 	var list []string
 	for n, d := range s.All() {
 		if n > maxScheduled {
-			last := s.Days[len(s.Days)-1]
-			list = append(list, fmt.Sprintf("… %s %d", last.Date, last.Total))
+			list = append(list, fmt.Sprintf("… day %d: %d", len(s.Days), s.Days[len(s.Days)-1].Total))
 			break
 		}
-		list = append(list, fmt.Sprintf("%s %d", d.Date, d.Total))
+		list = append(list, fmt.Sprintf("day %d: %d", n, d.Total))
 	}
 	return strings.Join(list, ", ")
 }

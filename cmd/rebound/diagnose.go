@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	_ "embed"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"slices"
@@ -48,6 +50,7 @@ func (a *app) diagnoseCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "own-domain", Usage: "a `DOMAIN` that you send under; tells bounces of forged mail"},
 			&cli.StringSliceFlag{Name: "own-address", Usage: "an address or `PREFIX` that you send from; likewise"},
 			&cli.BoolFlag{Name: "bulk", Usage: "the mail goes to many, though no field of it says so"},
+			&cli.StringFlag{Name: "history", Usage: "what was known of the recipients before, from `FILE`: events as JSON, {\"time\":…,\"address\":…,\"reason\":\"mailbox-full\"} or \"delivered\":true, one a line or in an array"},
 			&cli.IntFlag{Name: "volume", Usage: "`MAILS` a day went to this receiver before it refused"},
 			&cli.StringFlag{Name: "bounced", Usage: "the `TIME` of the refusal, where the bounce does not say"},
 			&cli.StringFlag{Name: "now", Usage: "take `TIME` for the present"},
@@ -131,7 +134,7 @@ func (a *app) diagnose(ctx context.Context, c *cli.Command) error {
 
 // caseFlags speak of a mail of the caller's: with one of them, the demonstration
 // is not what was asked for.
-var caseFlags = []string{"reply", "ip", "bulk", "volume", "helo", "mail-from", "recipient", "message", "control", "own-domain", "own-address", "bounced", "now", "zone", "server", "offline"}
+var caseFlags = []string{"reply", "ip", "bulk", "volume", "helo", "mail-from", "recipient", "message", "control", "own-domain", "own-address", "bounced", "history", "now", "zone", "server", "offline"}
 
 // firstSet returns the first of the flags that is given, or "".
 func firstSet(c *cli.Command, flags []string) string {
@@ -235,5 +238,35 @@ func readCase(c *cli.Command) (rebound.Case, error) {
 		}
 		cs.Message = b
 	}
+	if file := c.String("history"); file != "" {
+		events, err := fromFile(file, readHistory)
+		if err != nil {
+			return cs, err
+		}
+		cs.History = events
+	}
 	return cs, nil
+}
+
+// readHistory reads events, one a line or in an array.
+func readHistory(r io.Reader) ([]bounce.Event, error) {
+	var list []bounce.Event
+	d := json.NewDecoder(r)
+	for {
+		var raw json.RawMessage
+		if err := d.Decode(&raw); errors.Is(err, io.EOF) {
+			return list, nil
+		} else if err != nil {
+			return nil, errors.New("is no JSON of events")
+		}
+		several, one := []bounce.Event{}, bounce.Event{}
+		if json.Unmarshal(raw, &several) == nil {
+			list = append(list, several...)
+			continue
+		}
+		if json.Unmarshal(raw, &one) != nil || one.Address == "" || one.Time.IsZero() {
+			return nil, errors.New("is no JSON of events: each has a time and an address")
+		}
+		list = append(list, one)
+	}
 }

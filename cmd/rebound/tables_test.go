@@ -163,6 +163,18 @@ func TestLogWithAnEnd(t *testing.T) {
 	}
 }
 
+// A log tells of a mail's sender on another line than of its delivery.
+func TestLogNamesTheSender(t *testing.T) {
+	log := file(t, "mail.log", "Nov 24 10:00:00 mx postfix/qmgr[70]: 4F1: from=<news@shop.example>, size=900, nrcpt=1 (queue active)\n"+
+		"Nov 24 10:00:01 mx postfix/smtp[71]: 4F1: to=<a@recipient.example>, relay=mx1.recipient.example[192.0.2.25]:25, delay=1, delays=0/0/1/0, dsn=5.7.23, status=bounced (host mx1.recipient.example[192.0.2.25] said: 550 5.7.23 SPF validation failed: 203.0.113.9 is not allowed)\n"+
+		"Nov 24 10:00:02 mx postfix/qmgr[70]: 4F1: removed\n"+
+		"Nov 24 10:00:03 mx postfix/smtp[71]: 4F1: to=<b@recipient.example>, relay=mx1.recipient.example[192.0.2.25]:25, delay=1, delays=0/0/1/0, dsn=5.7.23, status=bounced (host mx1.recipient.example[192.0.2.25] said: 550 5.7.23 SPF validation failed: 203.0.113.9 is not allowed)\n")
+	out, errOut, status := command(t, "", "triage", "-json", "-zone", file(t, "zone", "shop.example. TXT \"v=spf1 -all\"\n"), log)
+	if status != exitDone || strings.Count(out, `"domain":"shop.example"`) == 0 || !strings.Contains(out, "SPF of shop.example lacks 203.0.113.9") || strings.Count(out, `"count":1`) != 2 {
+		t.Errorf("status %d, %s\n%s", status, errOut, out)
+	}
+}
+
 // A line about an input that could not be read does not end a recheck.
 func TestRecheckGoesOn(t *testing.T) {
 	zone, bounce := file(t, "zone", demoZone), file(t, "bounce.eml", string(demoBounce))

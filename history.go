@@ -1,0 +1,59 @@
+package rebound
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/rebound-mail/rebound/bounce"
+	"github.com/rebound-mail/rebound/finding"
+)
+
+// heedHistory lets what was known of an address decide with this refusal: a mailbox that is
+// full for the third time in two weeks, or a second refusal of an address that one alone
+// leaves in doubt, ends the mailing to it.
+func (r *run) heedHistory() {
+	if len(r.History) == 0 || r.foreign != nil {
+		return
+	}
+	at := r.now
+	if when := r.facts.Bounced.Value; !when.IsZero() {
+		at = when
+	}
+	h := bounce.NewHistory()
+	for _, e := range r.History {
+		if !e.Time.Equal(at) { // this refusal, which the caller knows of already
+			h.Add(e)
+		}
+	}
+	named := *r.report
+	named.Date = time.Time{}
+	named.Recipients = make([]bounce.Recipient, len(r.report.Recipients))
+	for i, rec := range r.report.Recipients {
+		rec.Address = cmp.Or(rec.Address, r.facts.Recipient.Value)
+		named.Recipients[i] = rec
+	}
+	for _, e := range named.Events("", "", at) {
+		h.Add(e)
+	}
+	for i := range named.Recipients {
+		address := named.Recipients[i].Address
+		ruling := bounce.Policy{}.Decide(h, address, r.now)
+		if r.report.Recipients[i].Suppress || ruling.Do != bounce.DoSuppress || ruling.Scope == bounce.OfStream {
+			continue
+		}
+		if r.ruled == nil {
+			r.ruled = map[string]string{}
+		}
+		r.report.Recipients[i].Suppress, r.ruled[address] = true, ruling.Why
+	}
+}
+
+// byHistory makes a cause of an address that is given up for what was known of it.
+func (r *run) byHistory(c *Cause) {
+	why := r.ruled[cmp.Or(r.of(c).Address, r.facts.Recipient.Value)]
+	if why == "" || !c.Kind.OfAddress() && c.Kind != bounce.MailboxFull {
+		return
+	}
+	c.Detail, c.response = why, bounce.Suppress
+	c.steps = []Step{{Phase: PhaseCleanUp, Action: finding.Remove, Who: you, What: r.fillFor(*c, "Take {addr} off your lists, until its owner writes to you or asks for the mail; what matters goes another way."), Verify: "No further mail goes to it."}}
+}

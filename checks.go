@@ -55,8 +55,6 @@ type results struct {
 // check runs the checks side by side, under one limit of time. Their order in
 // the diagnosis is that of the table.
 func (r *run) check(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, r.timeout)
-	defer cancel()
 	r.way = r.wayMatters() // before the checks that change what it looks at
 	r.out.Checks = make([]Check, len(checks))
 	var wg sync.WaitGroup

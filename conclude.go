@@ -151,6 +151,9 @@ func (r *run) who() string {
 	case bounce.OtherKind, bounce.Success, bounce.AutoReply, bounce.ReadReceipt, bounce.Challenge:
 		return "Nobody refused anything."
 	case bounce.Feedback:
+		if r.out.Causes[0].Kind != bounce.Complaint {
+			return "Nobody refused anything: this is a feedback report about a mail" + from(r) + "."
+		}
 		return "A recipient complained about a mail" + from(r) + "."
 	}
 	host, verb := r.refuser(), " refused mail"
@@ -362,7 +365,7 @@ func (r *run) open() string {
 }
 
 // Plain makes a text fit to be shown: control characters and those that reorder
-// writing (bidirectional overrides, RFC 9839 calls them problematic) become
+// writing (bidirectional formatting, Unicode Technical Report 36, section 3) become
 // spaces or vanish, and white space is single.
 func Plain(s string) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")

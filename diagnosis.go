@@ -37,9 +37,11 @@ type Diagnosis struct {
 	Asked      *Asked             `json:"asked,omitempty"` // what it was made on, for [Diagnoser.Recheck]
 	Schema     int                `json:"schema"`
 
-	Facts  Facts            `json:"-"` // what the checks were made on, and where each fact comes from
-	Report *bounce.Report   `json:"-"`
-	DNS    []resolve.Answer `json:"-"` // every answer that the checks rest on
+	Facts  Facts          `json:"-"` // what the checks were made on, and where each fact comes from
+	Report *bounce.Report `json:"-"`
+	// DNS are the answers that the checks were given; of those for which no check waited,
+	// such as a look at a list's health, some may be missing.
+	DNS []resolve.Answer `json:"-"`
 
 	Listings       []dnsbl.Result  `json:"-"` // of the refused address
 	DomainListings []dnsbl.Result  `json:"-"` // of the sender's domains
@@ -194,10 +196,15 @@ type Check struct {
 // A Duration is a time.Duration that JSON writes as "15m0s", zero as "".
 type Duration time.Duration
 
-// Text is the duration in words, cut to whole minutes, from two hours on to whole hours,
-// and from two days on to whole days: "90 minutes".
+// Text is the duration in words, cut to whole seconds, from two minutes on to whole minutes,
+// from two hours on to whole hours, and from two days on to whole days: "90 minutes". Below
+// zero it is "0 seconds".
 func (d Duration) Text() string {
-	switch d := time.Duration(d); {
+	switch d := max(time.Duration(d), 0); {
+	case d/time.Second == 1:
+		return "1 second"
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d seconds", int(d.Seconds()))
 	case d < 2*time.Hour:
 		return fmt.Sprintf("%d minutes", int(d.Minutes()))
 	case d < 48*time.Hour:

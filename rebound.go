@@ -164,6 +164,8 @@ func (d *Diagnoser) Diagnose(ctx context.Context, c Case) (*Diagnosis, error) {
 	for _, field := range c.unread() {
 		r.note("Case." + field + " is not read: another field of what came back is set, which comes before it.")
 	}
+	ctx, cancel := context.WithTimeout(ctx, r.timeout)
+	defer cancel()
 	r.doubt(ctx)
 	r.check(ctx)
 	r.out.DNS = r.resolver.Answers()

@@ -26,7 +26,7 @@ type Triaged struct {
 	// Groups are in the order of what they stop: all mail of an address, then mail of a
 	// sender or to a receiver, a mailing, one mail; among equals the largest is first.
 	Groups []Group `json:"groups"`
-	Total  int     `json:"total"`  // bounces that were read
+	Total  int     `json:"total"` // bounces that were read
 	// Suppress are the addresses not to mail again, each once, by group; Keep counts the
 	// other addresses that bounced.
 	Suppress []string `json:"suppress"`
@@ -39,7 +39,7 @@ type Triaged struct {
 // domain of the sender, where these matter to it.
 type Group struct {
 	Kind     CauseKind  `json:"kind"`
-	Fault    Fault      `json:"fault"`
+	Fault    Fault      `json:"fault"` // as its diagnosis says, or without one as the reply does
 	Provider string     `json:"provider,omitempty"`
 	IP       netip.Addr `json:"ip,omitzero"`
 	Domain   string     `json:"domain,omitempty"` // the sender's; of the recipients, where the refusal hangs on that alone
@@ -53,7 +53,8 @@ type Group struct {
 
 	first     Case
 	addresses []string // to suppress
-	kept      []string // of a domain that takes no mail
+	kept      []string // refused for good by their domain's sake, and not to suppress by the words alone
+	refuted   bool     // its addresses are not to be suppressed
 }
 
 type groupKey struct {
@@ -90,7 +91,7 @@ const (
 // to suppress. When ctx ends, what was read by then is told, with a note. [TriageOptions]
 // has its own Progress: that of the Diagnoser is for a single diagnosis.
 func (d *Diagnoser) Triage(ctx context.Context, items iter.Seq[Item], o TriageOptions) *Triaged {
-	t := &triage{d: d, o: o, out: &Triaged{Suppress: []string{}, Notes: []string{}, Schema: Schema}, groups: map[groupKey]*Group{}, seen: map[string]*Group{}}
+	t := &triage{d: d, o: o, out: &Triaged{Suppress: []string{}, Notes: []string{}, Schema: Schema}, groups: map[groupKey]*Group{}, seen: map[string]*Group{}, claims: map[string][]*Group{}}
 	if t.o.Progress == nil {
 		t.o.Progress = func(int, int, int) {}
 	}
@@ -106,9 +107,10 @@ type triage struct {
 	out    *Triaged
 	groups map[groupKey]*Group
 	order  []*Group
-	seen   map[string]*Group // addresses; nil for those to keep
-	over   int               // addresses beyond maxSuppress
-	unread int               // items that hold nothing to read
+	seen   map[string]*Group   // addresses; nil for those to keep
+	claims map[string][]*Group // groups that suppress an address beside the one in seen
+	over   int                 // addresses beyond maxSuppress
+	unread int                 // items that hold nothing to read
 }
 
 // A part is what one bounce says of some of its recipients.
@@ -117,7 +119,8 @@ type part struct {
 	fault     Fault
 	count     int
 	addresses []string // to suppress
-	keep      []string
+	keep      []string // refused, and not to suppress
+	waits     []string // put off
 	of        []bounce.Recipient
 }
 
@@ -182,25 +185,28 @@ func (d *Diagnoser) parts(c Case) ([]part, *bounce.Report) {
 		return []part{{key: groupKey{kind: NotYours}, fault: OfNobody, count: 1}}, report
 	}
 	if len(r.statements) == 0 {
-		kind := arrival(report.Kind)
+		kind, fault := arrival(report.Kind), OfNobody
 		if report.Kind == bounce.Feedback {
-			kind = bounce.Complaint
+			c := r.complaint()
+			kind, fault = c.Kind, c.Fault
 		}
-		p := part{key: groupKey{kind: kind, provider: r.facts.Provider}, fault: rowOf(kind).fault, count: 1}
+		p := part{key: groupKey{kind: kind, provider: r.facts.Provider}, fault: fault, count: 1}
 		p.sort(r, r.report.Recipients)
 		return []part{p}, report
 	}
 	var list []part
 	unknown := r.allUnknown()
+	places := map[groupKey]int{}
 	for i := range r.report.Recipients {
 		rec := &r.report.Recipients[i]
 		if rec.Action != bounce.Failed && rec.Action != bounce.Delayed {
 			continue
 		}
 		key := r.keyOf(rec)
-		at := slices.IndexFunc(list, func(p part) bool { return p.key == key })
-		if at < 0 {
+		at, ok := places[key]
+		if !ok {
 			at = len(list)
+			places[key] = at
 			list = append(list, part{key: key, fault: rowOf(rec.Reason).fault})
 		}
 		list[at].count++
@@ -221,6 +227,8 @@ func (p *part) sort(r *run, recipients []bounce.Recipient) {
 		case !strings.Contains(address, "@"):
 		case rec.Suppress:
 			p.addresses = append(p.addresses, address)
+		case rec.Action == bounce.Delayed:
+			p.waits = append(p.waits, address)
 		default:
 			p.keep = append(p.keep, address)
 		}
@@ -278,6 +286,9 @@ func (t *triage) add(item Item, report *bounce.Report, p part) {
 	for _, address := range p.addresses {
 		t.remember(address, g)
 	}
+	for _, address := range p.waits {
+		t.remember(address, nil)
+	}
 	for _, address := range p.keep {
 		t.remember(address, nil)
 		if ofDomain(g.Kind) && len(g.kept) < maxSuppress {
@@ -293,6 +304,9 @@ func (t *triage) remember(address string, g *Group) {
 	address = local + "@" + strings.ToLower(domain)
 	before, known := t.seen[address]
 	switch {
+	case known && before != nil && g != nil && g != before && !slices.Contains(t.claims[address], g):
+		t.claims[address] = append(t.claims[address], g)
+		return
 	case known && (before != nil || g == nil):
 		return
 	case !known && len(t.seen) >= maxSuppress:
@@ -378,15 +392,44 @@ func (t *triage) diagnose(ctx context.Context) {
 }
 
 // heed lets the diagnosis of a group decide about its addresses: DNS says whether a domain
-// takes mail, and a mail of somebody else's is nobody's fault.
-func (t *triage) heed(g *Group, d *Diagnosis) {
+// takes mail, and a mail of somebody else's is nobody's fault. It returns the addresses
+// that are not to be suppressed for the group's sake.
+func (t *triage) heed(g *Group, d *Diagnosis) (released []string) {
+	g.Fault = d.Fault
+	takes, known := d.takesMail(g.Domain)
 	switch {
-	case d.Causes[0].Kind == NotYours, ofDomain(g.Kind) && len(d.Suppress) == 0:
-		t.out.Keep += len(g.addresses)
-		g.addresses = nil
-	case ofDomain(g.Kind):
+	case d.Causes[0].Kind == NotYours, ofDomain(g.Kind) && known && takes:
+		released, g.addresses, g.refuted = g.addresses, nil, true
+	case ofDomain(g.Kind) && known:
 		for _, address := range g.kept {
 			t.remember(address, g)
+		}
+	}
+	return released
+}
+
+// takesMail reports whether DNS holds a server for mail to a domain; known is false where
+// it could not tell.
+func (d *Diagnosis) takesMail(domain string) (takes, known bool) {
+	for _, dest := range d.Destinations {
+		if dest.Domain == ascii(domain) && dest.Status != DestNotKnown {
+			return dest.Status == TakesMail || dest.Status == ImplicitMX, true
+		}
+	}
+	return false, false
+}
+
+// release gives addresses that a group let go to another that suppresses them, or keeps
+// them.
+func (t *triage) release(addresses []string) {
+	for _, address := range addresses {
+		t.seen[address] = nil
+		t.out.Keep++
+		for _, g := range t.claims[address] {
+			if !g.refuted {
+				t.remember(address, g)
+				break
+			}
 		}
 	}
 }
@@ -394,7 +437,7 @@ func (t *triage) heed(g *Group, d *Diagnosis) {
 func (t *triage) conclude(ctx context.Context) {
 	without, undecided, unreached := 0, 0, 0
 	t.out.Groups = make([]Group, 0, len(t.order))
-	t.worstFirst()
+	var released []string
 	for _, g := range t.order {
 		if g.Kind == bounce.Network {
 			unreached++
@@ -404,8 +447,12 @@ func (t *triage) conclude(ctx context.Context) {
 				undecided++
 			}
 		} else {
-			t.heed(g, d)
+			released = append(released, t.heed(g, d)...)
 		}
+	}
+	t.release(released)
+	t.worstFirst()
+	for _, g := range t.order {
 		g.Suppress = len(g.addresses)
 		t.out.Suppress = append(t.out.Suppress, g.addresses...)
 		t.out.Groups = append(t.out.Groups, *g)

@@ -46,6 +46,29 @@ type item struct {
 	Chart                        template.HTML
 }
 
+// Mask lets a function change every text of the report, to hide what is nobody's business
+// before the report has a form.
+func (doc *Document) Mask(mask func(string) string) {
+	lines := func(list []line) {
+		for i := range list {
+			list[i].Text, list[i].Label = mask(list[i].Text), mask(list[i].Label)
+		}
+	}
+	doc.title = mask(doc.title)
+	lines(doc.top)
+	for i := range doc.sections {
+		s := &doc.sections[i]
+		s.Title, s.Drawing = mask(s.Title), mask(s.Drawing)
+		lines(s.Rows)
+		for j := range s.Items {
+			it := &s.Items[j]
+			it.Who, it.Text, it.Detail = mask(it.Who), mask(it.Text), mask(it.Detail)
+			lines(it.Evidence)
+			lines(it.Lines)
+		}
+	}
+}
+
 // heading is the title of the report where it has one.
 func (doc *Document) heading() string {
 	if doc.title == "" && len(doc.top) > 0 {

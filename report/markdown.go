@@ -84,10 +84,11 @@ func (it item) markdown(b *strings.Builder, n int) {
 
 var markup = strings.NewReplacer(
 	`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "<", "&lt;", ">", "&gt;", "&", "&amp;",
-	"#", `\#`, "|", `\|`, "!", `\!`, "~", `\~`, "@", "&#64;", "://", ":\\//", "www.", `www\.`,
+	"#", `\#`, "|", `\|`, "!", `\!`, "~", `\~`, "@", "&#64;", "://", ":\\//", "www.", `www\.`, "mailto:", "mailto:<!-- -->", "xmpp:", "xmpp:<!-- -->",
 )
 
-// escape keeps text from being markup, a link or a mention.
+// escape keeps text from being markup, a link or a mention; an address alone may become a
+// link to write to it.
 func escape(s string) string {
 	s = markup.Replace(rebound.Plain(s))
 	if s != "" && strings.ContainsRune("-+=", rune(s[0])) { // a list or a heading

@@ -19,6 +19,9 @@ var answers = map[rebound.Resumption]string{
 // Recheck is the report of what has become of a diagnosis: whether mail may go, how far
 // each step of its plan is, what has changed, and what is true now.
 func Recheck(r *rebound.Rechecked) *Document {
+	if r.Now == nil {
+		return &Document{top: []line{{Label: "Send again", Text: answers[rebound.CannotTell] + "."}}, title: "Nothing was asked again"}
+	}
 	doc := &Document{top: []line{{Label: "Send again", Text: answers[r.Resume] + ". " + r.Why}, {Label: "Refused", Text: r.Now.Headline.Who}, {Label: "Now", Text: r.Now.Headline.Why}}}
 	doc.title = "Send again: " + doc.top[0].Text
 	var steps []item

@@ -8,12 +8,12 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
 
 	"github.com/urfave/cli/v3"
-	"golang.org/x/net/html"
 
 	"github.com/rebound-mail/rebound"
 	"github.com/rebound-mail/rebound/bounce"
@@ -180,14 +180,17 @@ func plainError(err error) error {
 // writer returns where output goes: through a mask with -redact.
 func (a *app) writer(c *cli.Command) io.Writer {
 	if c.Bool("redact") {
-		return redactor{a.out}
+		return redactor{a.out, redact}
 	}
 	return a.out
 }
 
 // A redactor masks the local part of every mail address, quoted ones and those in
 // URLs too. What is written to it in one call is whole.
-type redactor struct{ w io.Writer }
+type redactor struct {
+	w    io.Writer
+	mask func(string) string
+}
 
 var mailAddress = regexp.MustCompile(`(?:"[^"\n]{1,64}"|[\\\pL\pN!#$%&'*+=?^_{|}~.-]+)(@|%40|&#64;)(\[[0-9A-Fa-f.:]+\]|[\pL\pN-]+(?:\.[\pL\pN-]+)*)`)
 
@@ -199,44 +202,43 @@ func redact(s string) string {
 	return cutWord.ReplaceAllString(mailAddress.ReplaceAllString(s, "***$1$2"), "…")
 }
 
-// attribute is the value of an attribute of HTML.
-var attribute = regexp.MustCompile(`="[^"]*"`)
+// offices are local parts that name nobody, and words of their own.
+var offices = []string{"abuse", "admin", "billing", "contact", "hello", "info", "mail", "mailbox", "news", "newsletter", "office", "postmaster", "root", "sales", "service", "support", "test", "user", "webmaster"}
 
-// redactHTML masks within the texts and the attributes of a page, whatever characters they
-// are written with; its styles stay, for the page's policy names their hash.
-func redactHTML(page string) string {
-	mask := func(escaped string) string {
-		text := html.UnescapeString(escaped)
-		if masked := redact(text); masked != text {
-			return html.EscapeString(masked)
+// redactPeople masks addresses, and the local parts of a diagnosis's recipients where they
+// stand alone: "user anna.smith not found".
+func redactPeople(d *rebound.Diagnosis) func(string) string {
+	var names []string
+	add := func(address string) {
+		local, _, _ := strings.Cut(address, "@")
+		if len(local) >= 4 && !slices.Contains(offices, strings.ToLower(local)) && len(names) < maxNames {
+			names = append(names, regexp.QuoteMeta(local))
 		}
-		return escaped
 	}
-	var b strings.Builder
-	style := false
-	for z := html.NewTokenizer(strings.NewReader(page)); ; {
-		kind := z.Next()
-		raw := string(z.Raw())
-		name, _ := z.TagName()
-		switch {
-		case kind == html.ErrorToken:
-			return b.String()
-		case kind == html.TextToken && !style:
-			raw = mask(raw)
-		case kind == html.StartTagToken || kind == html.SelfClosingTagToken:
-			raw = attribute.ReplaceAllStringFunc(raw, func(s string) string { return s[:2] + mask(s[2:len(s)-1]) + s[len(s)-1:] })
-			fallthrough
-		case kind == html.EndTagToken:
-			style = kind == html.StartTagToken && string(name) == "style"
+	add(d.Facts.Recipient.Value)
+	for _, rec := range d.Recipients {
+		add(rec.Address)
+		add(rec.FinalAddress)
+	}
+	if len(names) == 0 {
+		return redact
+	}
+	alone := regexp.MustCompile(`(?i)\b(?:` + strings.Join(names, "|") + `)\b`)
+	return func(s string) string {
+		if s = redact(s); strings.Contains(s, " ") { // a word alone is a value of the library's own
+			s = alone.ReplaceAllString(s, "***")
 		}
-		b.WriteString(raw)
+		return s
 	}
 }
 
+// maxNames bounds the local parts that are looked for.
+const maxNames = 100
+
 func (r redactor) Write(b []byte) (int, error) {
-	masked := []byte(redact(string(b)))
+	masked := []byte(r.mask(string(b)))
 	if json.Valid(b) {
-		masked = escapeHidden(redactJSON(b))
+		masked = escapeHidden(redactJSON(b, r.mask))
 	}
 	if _, err := r.w.Write(masked); err != nil {
 		return 0, err
@@ -248,13 +250,13 @@ func (r redactor) Write(b []byte) (int, error) {
 var jsonString = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 
 // redactJSON masks within each string of a JSON text, so that it stays one.
-func redactJSON(b []byte) []byte {
+func redactJSON(b []byte, mask func(string) string) []byte {
 	return jsonString.ReplaceAllFunc(b, func(literal []byte) []byte {
 		var s string
 		if json.Unmarshal(literal, &s) != nil {
 			return literal
 		}
-		masked := redact(s)
+		masked := mask(s)
 		if masked == s {
 			return literal
 		}

@@ -179,7 +179,7 @@ func (a *app) one(ctx context.Context, c *cli.Command, d *rebound.Diagnoser, nam
 	}
 	a.done++
 	a.found = a.found || diagnosis.Response != bounce.Ignore
-	return a.show(c, name, report.Diagnosis(diagnosis), diagnosisLine{name, diagnosis})
+	return a.show(c, name, report.Diagnosis(diagnosis), diagnosisLine{name, diagnosis}, redactPeople(diagnosis))
 }
 
 // progress tells of checks on a terminal.

@@ -351,11 +351,21 @@ func TestRedactEveryForm(t *testing.T) {
 			t.Errorf("%v:\n%s", args, out)
 		}
 	}
-	// On a page, what a local part may hold is written as entities.
+	for _, form := range []string{"-json", "-markdown", "-now=2026-11-24"} {
+		out, _, _ := command(t, "", "diagnose", "-offline", "-redact", form, "-reply", "550 5.1.1 User unknown (anna.smith)", "-recipient", "anna.smith@recipient.example")
+		if strings.Contains(out, "anna") || !strings.Contains(out, "User unknown") {
+			t.Errorf("%s names the user: %s", form, out)
+		}
+	}
+	// On a page and in Markdown, what a local part may hold is written as entities.
 	for _, address := range []string{"anna+joe@recipient.example", `"anna joe"@recipient.example`, "anna&joe@recipient.example", "anna'joe@recipient.example"} {
 		out, _, _ := command(t, "", "diagnose", "-offline", "-redact", "-html", "-", "-reply", "550 5.1.1 <"+address+"> no such user", "-recipient", address)
 		if strings.Contains(out, "anna") || strings.Contains(out, "joe") || !strings.Contains(out, "***@recipient.example") {
 			t.Errorf("the page of %s:\n%s", address, out)
+		}
+		out, _, _ = command(t, "", "diagnose", "-offline", "-redact", "-markdown", "-reply", "550 5.1.1 <"+address+"> no such user", "-recipient", address)
+		if strings.Contains(out, "anna") || strings.Contains(out, "joe") || !strings.Contains(out, "\n1. **\\*\\*\\*&#64;recipient.example does not exist**") {
+			t.Errorf("the Markdown of %s:\n%s", address, out)
 		}
 	}
 }

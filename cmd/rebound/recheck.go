@@ -61,7 +61,7 @@ func (a *app) recheck(ctx context.Context, c *cli.Command) error {
 			}
 			a.done++
 			a.found = a.found || r.Resume != rebound.Resume
-			return a.show(c, "", report.Recheck(r), recheckLine{name, r})
+			return a.show(c, "", report.Recheck(r), recheckLine{name, r}, redactPeople(r.Now))
 		})
 		if err != nil {
 			if ctx.Err() != nil {
@@ -119,7 +119,9 @@ func (a *app) saved(name string, yield func(*rebound.Diagnosis) error) error {
 			a.complain(fmt.Errorf("%s could not be read then: %s", line.File, line.Error))
 			continue
 		}
-		if err := yield(old); err != nil {
+		if err := yield(old); errors.Is(err, rebound.ErrNotSaved) {
+			a.complain(fmt.Errorf("line %d: %w", n, err))
+		} else if err != nil {
 			return err
 		}
 	}

@@ -199,7 +199,7 @@ func (p *pageServer) stream(w http.ResponseWriter, r *http.Request) {
 // form answers the page where no script runs.
 func (p *pageServer) form(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxUpload)
-	if err := r.ParseMultipartForm(1 << 20); err != nil {
+	if err := r.ParseMultipartForm(maxUpload); err != nil {
 		tooLarge(w, err)
 		return
 	}
@@ -262,10 +262,11 @@ func (p *pageServer) diagnose(ctx context.Context, c rebound.Case, progress func
 	if err != nil {
 		return "", err
 	}
-	var b strings.Builder
-	err = report.HTML(&b, diagnosis)
+	doc := report.Diagnosis(diagnosis)
 	if p.redact {
-		return redactHTML(b.String()), err
+		doc.Mask(redactPeople(diagnosis))
 	}
+	var b strings.Builder
+	err = doc.HTML(&b)
 	return b.String(), err
 }

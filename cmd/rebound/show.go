@@ -24,14 +24,18 @@ func reportFlags() []cli.Flag {
 }
 
 // show writes a report in the form that the flags choose, and v where that is JSON. The
-// title stands before a text, where it is not "".
-func (a *app) show(c *cli.Command, title string, doc *report.Document, v any) error {
+// title stands before a text, where it is not ""; mask is for -redact.
+func (a *app) show(c *cli.Command, title string, doc *report.Document, v any, mask func(string) string) error {
+	w := io.Writer(a.out)
+	if c.Bool("redact") {
+		doc.Mask(mask)
+		title, w = mask(title), redactor{a.out, mask}
+	}
 	if file := c.String("html"); file != "" {
-		if err := a.writePage(c, file, doc); err != nil || file == "-" {
+		if err := a.writePage(file, doc); err != nil || file == "-" {
 			return err
 		}
 	}
-	w := a.writer(c)
 	if c.Bool("json") {
 		return writeJSON(w, v)
 	}
@@ -50,33 +54,29 @@ func (a *app) show(c *cli.Command, title string, doc *report.Document, v any) er
 		}
 	}
 	if a.shown++; a.shown > 1 {
-		if _, err := io.WriteString(w, "\n"); err != nil {
+		if _, err := io.WriteString(a.out, "\n"); err != nil {
 			return err
 		}
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(a.out, b.String())
 	return err
 }
 
 // writePage writes the report as a page: the first to file, the second to file-2.
-func (a *app) writePage(c *cli.Command, file string, doc *report.Document) error {
+func (a *app) writePage(file string, doc *report.Document) error {
 	var b bytes.Buffer
 	if err := doc.HTML(&b); err != nil {
 		return err
 	}
-	text := b.Bytes()
-	if c.Bool("redact") {
-		text = []byte(redactHTML(b.String()))
-	}
 	if file == "-" {
-		_, err := a.out.Write(text)
+		_, err := a.out.Write(b.Bytes())
 		return err
 	}
 	if a.pages++; a.pages > 1 {
 		ext := filepath.Ext(file)
 		file = fmt.Sprintf("%s-%d%s", strings.TrimSuffix(file, ext), a.pages, ext)
 	}
-	return plainError(os.WriteFile(file, text, 0o600))
+	return plainError(os.WriteFile(file, b.Bytes(), 0o600))
 }
 
 // width is what the shell says of the terminal, at most 100 columns.

@@ -70,7 +70,7 @@ func (a *app) triage(ctx context.Context, c *cli.Command) error {
 			return plainError(err)
 		}
 	}
-	if err := errors.Join(a.show(c, "", report.Triage(out), out), source.close()); err != nil {
+	if err := errors.Join(a.show(c, "", report.Triage(out), out, redact), source.close()); err != nil {
 		return err
 	}
 	return a.finish(c)
@@ -267,7 +267,11 @@ func (a *app) logItems(name string, r io.Reader, yield func(rebound.Item) bool) 
 		switch {
 		case m[4] == "deferred" && (before || len(waiting) < maxWaiting):
 			if !before {
+				d = delivery{strings.Clone(d.queue), strings.Clone(d.to)} // not the whole line
 				order = append(order, d)
+			}
+			if len(order) > 2*len(waiting)+batchOrder {
+				order = slices.DeleteFunc(order, func(d delivery) bool { _, ok := waiting[d]; return !ok })
 			}
 			waiting[d] = item
 			continue
@@ -291,6 +295,9 @@ func (a *app) logItems(name string, r io.Reader, yield func(rebound.Item) bool) 
 	}
 	return nil
 }
+
+// batchOrder is how many mails that wait no more stand in the order of those that wait.
+const batchOrder = 1000
 
 // maxWaiting bounds the mails that are remembered as put off; those beyond are told each
 // time.

@@ -83,10 +83,10 @@ func triage(ctx context.Context, w io.Writer, d *rebound.Diagnoser, box mailbox)
 				failed = err
 				return
 			}
-			read = append(read, m.name)
 			if !yield(rebound.Item{Name: m.name, Case: rebound.Case{Bounce: m.raw}}) {
-				return
+				return // this one is not read
 			}
+			read = append(read, m.name)
 		}
 	}, rebound.TriageOptions{})
 	if failed != nil {

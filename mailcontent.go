@@ -137,8 +137,14 @@ func (r *run) compareLinks(_ statement, c *Cause) {
 	}
 }
 
+// How steps that change the mail begin to say what is to go; a recheck looks whether it has.
+const (
+	noLonger = "rebound content no longer reports "
+	linksTo  = "Take the links to "
+)
+
 func linkStep(domain string) Step {
-	return Step{Phase: PhaseRepair, Action: finding.Edit, Who: you, What: "Take the links to " + domain + " out of the mail.", Verify: "A test mail to the same receiver is accepted."}
+	return Step{Phase: PhaseRepair, Action: finding.Edit, Who: you, What: linksTo + domain + " out of the mail.", Verify: "A test mail to the same receiver is accepted."}
 }
 
 // contentSteps are the findings with the most weight, each with its line.
@@ -153,7 +159,7 @@ func (r *run) contentSteps(c *Cause, rep *content.Report, want func(content.Find
 			what = strings.TrimSuffix(what, ".") + ": " + where(f.Places[0]) + "."
 		}
 		c.Evidence = append(c.Evidence, evidenceOf(f)...)
-		steps = append(steps, Step{Phase: PhaseRepair, Action: finding.Edit, Who: you, What: what, Verify: "rebound content no longer reports " + f.Code + "."})
+		steps = append(steps, Step{Phase: PhaseRepair, Action: finding.Edit, Who: you, What: what, Verify: noLonger + f.Code + "."})
 	}
 	return steps
 }

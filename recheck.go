@@ -10,8 +10,10 @@ import (
 	"time"
 
 	"github.com/rebound-mail/rebound/bounce"
+	"github.com/rebound-mail/rebound/content"
 	"github.com/rebound-mail/rebound/dnsbl"
 	"github.com/rebound-mail/rebound/finding"
+	"github.com/rebound-mail/rebound/resolve"
 )
 
 // An Asked is what a diagnosis was made on, apart from DNS and the text of the mail: what
@@ -32,6 +34,10 @@ type Asked struct {
 	Volume       int            `json:"volume,omitempty"`
 	History      []bounce.Event `json:"history,omitempty"`
 
+	// Listed are the block lists that held the refused address or a domain of the sender,
+	// each as a sentence; nil in a diagnosis of a version that did not keep them.
+	Listed []string `json:"listed"`
+
 	// Message is the mail as it is now, where it was changed; it is not kept in JSON.
 	Message []byte `json:"-"`
 }
@@ -44,7 +50,21 @@ func (r *run) remember() *Asked {
 		History: r.History,
 	}
 	a.Header = string(r.refusedHeader())
+	a.Listed = r.out.listings()
 	return a
+}
+
+// listings tells which block lists hold the refused address and the sender's domains.
+func (d *Diagnosis) listings() []string {
+	told := []string{}
+	for _, list := range [][]dnsbl.Result{d.Listings, d.DomainListings} {
+		for _, res := range list {
+			if res.Status == dnsbl.Listed && res.Action == dnsbl.Block {
+				told = append(told, fmt.Sprintf("%s is on %s", res.Target, res.List.Name))
+			}
+		}
+	}
+	return told
 }
 
 // ErrNotSaved is the error of [Diagnoser.Recheck] for a diagnosis that does not hold what
@@ -109,28 +129,95 @@ func (d *Diagnoser) Recheck(ctx context.Context, old *Diagnosis) (*Rechecked, er
 		return nil, err
 	}
 	out := &Rechecked{Now: now, Before: a.At, Schema: Schema, Steps: []RecheckedAt{}, Changed: []string{}}
+	out.Resume, out.Why = now.resume(old)
 	for _, s := range old.Plan {
 		progress, why := now.progress(s)
+		if s.Phase == PhaseRetest && progress == Due && out.Resume == StayHeld && len(now.Recipients) == 1 {
+			progress, why = NotYet, out.Why
+		}
 		out.Steps = append(out.Steps, RecheckedAt{s, progress, why})
 	}
-	for _, c := range now.Causes {
-		if was := like(old.Causes, c); was == nil {
-			out.Changed = append(out.Changed, fmt.Sprintf("New: %s (%s).", c.Summary, stateWords[c.State]))
-		} else if was.State != c.State {
-			out.Changed = append(out.Changed, fmt.Sprintf("%s: %s then, %s now.", c.Summary, stateWords[was.State], stateWords[c.State]))
+	out.Changed = now.changed(old)
+	return out, nil
+}
+
+// changed tells what is not as it was: causes, listings, and answers of DNS.
+func (d *Diagnosis) changed(old *Diagnosis) []string {
+	changed := []string{}
+	listing := func(c Cause) bool { // it is told with the listings
+		return old.Asked.Listed != nil && c.State == Unstated && c.Kind.Category() == bounce.Listed
+	}
+	for _, c := range d.Causes {
+		if was := like(old.Causes, c); was == nil && !listing(c) {
+			changed = append(changed, fmt.Sprintf("New: %s (%s).", c.Summary, stateWords[c.State]))
+		} else if was != nil && was.State != c.State {
+			changed = append(changed, fmt.Sprintf("%s: %s then, %s now.", was.Summary, stateWords[was.State], stateWords[c.State]))
 		}
 	}
 	for _, c := range old.Causes {
 		switch {
-		case like(now.Causes, c) != nil:
-		case now.asked():
-			out.Changed = append(out.Changed, fmt.Sprintf("Gone: %s.", c.Summary))
+		case like(d.Causes, c) != nil || listing(c):
+		case d.asked():
+			changed = append(changed, fmt.Sprintf("Gone: %s.", c.Summary))
 		default:
-			out.Changed = append(out.Changed, fmt.Sprintf("%s: %s then, could not be told now.", c.Summary, stateWords[c.State]))
+			changed = append(changed, fmt.Sprintf("%s: %s then, could not be told now.", c.Summary, stateWords[c.State]))
 		}
 	}
-	out.Resume, out.Why = now.resume(old)
-	return out, nil
+	if old.Asked.Listed != nil {
+		now := d.listings()
+		for _, text := range now {
+			if !slices.Contains(old.Asked.Listed, text) {
+				changed = append(changed, "New: "+text+".")
+			}
+		}
+		for _, text := range old.Asked.Listed {
+			if !slices.Contains(now, text) && d.unlisted(text) {
+				changed = append(changed, "Gone: "+text+".")
+			}
+		}
+	}
+	return append(changed, d.answers(old)...)
+}
+
+// unlisted reports whether a list that held something says now that it does not.
+func (d *Diagnosis) unlisted(text string) bool {
+	for _, list := range [][]dnsbl.Result{d.Listings, d.DomainListings} {
+		for _, res := range list {
+			if res.Status == dnsbl.NotListed && text == fmt.Sprintf("%s is on %s", res.Target, res.List.Name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// maxAnswers bounds the changed answers that are told one by one.
+const maxAnswers = 10
+
+// answers tells which answers of DNS, of those that the old causes rest on, are others now;
+// those of lists are told as listings.
+func (d *Diagnosis) answers(old *Diagnosis) []string {
+	now := map[string]string{}
+	for _, a := range d.DNS {
+		name, text, ok := strings.Cut(a.String(), ": ")
+		if ok && a.Status.Known() {
+			now[name] = text
+		}
+	}
+	var changed []string
+	told := map[string]bool{}
+	for _, c := range old.Causes {
+		for _, e := range c.Evidence {
+			name, was, ok := strings.Cut(e.Text, ": ")
+			is := now[name]
+			if e.Kind != finding.KindDNS || !ok || is == "" || is == was || told[name] || c.Kind.Category() == bounce.Listed || len(changed) == maxAnswers {
+				continue
+			}
+			told[name] = true
+			changed = append(changed, fmt.Sprintf("%s was %s, and is %s.", name, was, is))
+		}
+	}
+	return changed
 }
 
 // stateWords are the states as they stand in a sentence.
@@ -186,27 +273,69 @@ func (d *Diagnosis) progress(s Step) (Progress, string) {
 	if s.List != "" {
 		return d.listed(s.List)
 	}
-	again := slices.ContainsFunc(d.Plan, func(n Step) bool { return n.What == s.What })
+	if progress, why, ok := d.inMail(s); ok {
+		return progress, why
+	}
+	last := s.Phase == PhaseRetest || s.Phase == PhaseRewarm
+	again := !last && slices.ContainsFunc(d.Plan, func(n Step) bool { return n.What == s.What })
 	at := unspoken
 	for _, kind := range s.For {
-		at = min(at, d.standing(kind, false))
+		// What nobody stated does not stand in the way of a test.
+		at = min(at, d.standing(kind, last && d.stated()))
 	}
 	cleared := at == gone || at == unspoken && !again && len(s.For) > 0 && d.asked()
 	switch {
-	case cleared && (s.Phase == PhaseRetest || s.Phase == PhaseRewarm):
+	case cleared && last:
 		return Due, "Nothing stands in its way now."
 	case cleared:
 		return Done, "What called for it is not there now."
+	case s.Record != nil && d.holds(s.Record):
+		return Done, "DNS holds the record now."
 	case at == unsure, at == unspoken && !d.asked():
 		return Untold, "What called for it could not be asked."
 	case s.Record != nil && at == seen:
 		return NotYet, fmt.Sprintf("%s %s is not as it should be.", s.Record.Name, s.Record.Type)
-	case at == private:
+	case at == private && last:
 		return Untold, "Nobody but the receiver knows whether what called for it still holds."
-	case s.Phase == PhaseRetest || s.Phase == PhaseRewarm:
+	case last:
 		return NotYet, "What comes before it is not done."
 	}
-	return Private, "What called for it is still seen; only who does it knows how far it is."
+	return Private, "Only who does it knows how far it is."
+}
+
+// stated reports whether the receiver said why it refused.
+func (d *Diagnosis) stated() bool {
+	return slices.ContainsFunc(d.Causes, func(c Cause) bool { return c.State != Unstated })
+}
+
+// holds reports whether DNS has a record as it was to be.
+func (d *Diagnosis) holds(rec *finding.Record) bool {
+	return rec.New != "" && slices.ContainsFunc(d.DNS, func(a resolve.Answer) bool {
+		_, text, _ := strings.Cut(a.String(), ": ")
+		return a.Name == strings.TrimSuffix(rec.Name, ".") && a.Type.String() == rec.Type && text == rec.New
+	})
+}
+
+// inMail says how far a change of the mail is, where the mail is at hand as it is now.
+func (d *Diagnosis) inMail(s Step) (Progress, string, bool) {
+	if d.Content == nil {
+		return "", "", false
+	}
+	there, ok := false, false
+	if code, is := strings.CutPrefix(s.Verify, noLonger); is {
+		ok, code = true, strings.TrimSuffix(code, ".")
+		there = slices.ContainsFunc(d.Content.Findings, func(f content.Finding) bool { return f.Code == code })
+	} else if name, is := strings.CutPrefix(s.What, linksTo); is {
+		name, _, ok = strings.Cut(name, " ")
+		there = slices.Contains(d.Content.LinkDomains, name)
+	}
+	switch {
+	case !ok:
+		return "", "", false
+	case there:
+		return NotYet, "The mail still has it.", true
+	}
+	return Done, "The mail has it no more.", true
 }
 
 // asked reports whether all checks that matter could be made.
@@ -295,12 +424,15 @@ func (d *Diagnosis) released(old *Diagnosis) (Resumption, string) {
 	passes := d.Response == bounce.Retry && worst.Kind == top.Kind && worst.State != Contradicted && !worst.Kind.OfAddress()
 	switch at {
 	case gone:
-		return Resume, fmt.Sprintf("%s: that is not so now.%s", worst.Summary, d.beside())
+		if on := d.heavy(); on != "" {
+			return SendOneTest, fmt.Sprintf("%s: that is not so now. But %s now, which many receivers ask: send one test.", worst.Summary, on)
+		}
+		return Resume, fmt.Sprintf("%s: that is not so now.%s%s", worst.Summary, d.beside(), d.trying())
 	case unsure:
 		return CannotTell, fmt.Sprintf("%s: whether it still is could not be asked.", worst.Summary)
 	case private:
 		if passes {
-			return Resume, fmt.Sprintf("%s: that passes by itself.", worst.Summary)
+			return Resume, fmt.Sprintf("%s: that passes by itself.%s", worst.Summary, d.trying())
 		}
 		return SendOneTest, fmt.Sprintf("%s: the receiver alone knows whether that still holds; send one test.", worst.Summary)
 	case unspoken:
@@ -310,15 +442,50 @@ func (d *Diagnosis) released(old *Diagnosis) (Resumption, string) {
 	case d.Hold != nil:
 		return StayHeld, fmt.Sprintf("Hold %s until %s: %s.", d.Hold.What, d.Hold.Until, worst.Summary)
 	case passes:
-		return Resume, fmt.Sprintf("%s: that is still seen, and nothing that you could mend.", worst.Summary)
+		return Resume, fmt.Sprintf("%s: that is still seen, and nothing that you could mend.%s", worst.Summary, d.trying())
+	}
+	if same := d.instead(worst); same != nil {
+		worst = *same
 	}
 	return StayHeld, fmt.Sprintf("%s: that is still seen.", worst.Summary)
+}
+
+// trying says of a mail that was put off who sends it again.
+func (d *Diagnosis) trying() string {
+	if len(d.Recipients) > 0 && !slices.ContainsFunc(d.Recipients, func(rec bounce.Recipient) bool { return rec.Action != bounce.Delayed }) {
+		return " The sending server goes on trying by itself: do not send the mail a second time."
+	}
+	return ""
+}
+
+// heavy tells of a list of high weight that holds the refused address now, or is "".
+func (d *Diagnosis) heavy() string {
+	for _, res := range d.Listings {
+		if res.Status == dnsbl.Listed && res.Action == dnsbl.Block && res.List.Weight >= dnsbl.High {
+			return fmt.Sprintf("%s is on %s", res.Target, listTitle(listState{result: &res}))
+		}
+	}
+	return ""
+}
+
+// instead is the cause that an older one has become: the first that the receiver stated,
+// where there is one refusal and the old kind is not spoken of.
+func (d *Diagnosis) instead(c Cause) *Cause {
+	if same := like(d.Causes, c); same != nil {
+		return same
+	}
+	if len(d.Recipients) == 1 && d.Causes[0].State != Unstated {
+		return &d.Causes[0]
+	}
+	return nil
 }
 
 // now is the standing of a cause of an older diagnosis.
 func (d *Diagnosis) now(c Cause) standing {
 	now := d.standing(c.Kind, c.State != Unstated)
 	switch same := like(d.Causes, c); {
+	case now == unspoken && c.State != Unstated && same == nil && d.instead(c) != nil:
+		return d.standing(d.instead(c).Kind, true) // the same refusal, seen for what it is
 	case now == unspoken && d.asked():
 		return gone // looked for, and not there
 	case now == private:

@@ -92,7 +92,7 @@ func TestRecheckOfAListing(t *testing.T) {
 		}
 	}
 	other := without(s.zone, "23.100.51.198.bl.spamcop.net") + "23.100.51.198.zen.spamhaus.org. A 127.0.0.2\n"
-	if r := recheck(t, s, d, resolvetest.New(t, other), 48*time.Hour); r.Resume != rebound.Resume || !strings.Contains(r.Why, "that is not so now. Not stated, and seen now: ") {
+	if r := recheck(t, s, d, resolvetest.New(t, other), 48*time.Hour); r.Resume != rebound.SendOneTest || !strings.Contains(r.Why, "that is not so now. But 198.51.100.23 is on Spamhaus ZEN now") || !slices.Contains(r.Changed, "New: 198.51.100.23 is on Spamhaus ZEN.") {
 		t.Errorf("on another list: %s, %s", r.Resume, r.Why)
 	}
 	dark := recheck(t, s, d, resolve.Offline{}, 48*time.Hour)
@@ -268,6 +268,71 @@ func TestRecheckOfADoubtfulAddress(t *testing.T) {
 	}
 	if r, err := diagnoser.Recheck(t.Context(), d); err != nil || r.Resume != rebound.SendOneTest {
 		t.Errorf("%v, %+v", err, r)
+	}
+}
+
+// What a refusal has become is told by what is there now: another part of the list, another
+// fault of the record, a name that leads back.
+func TestRecheckTellsWhatIsThereNow(t *testing.T) {
+	const zen = "23.100.51.198.zen.spamhaus.org. A 127.0.0."
+	ptr := without(healthy, "23.100.51.198.in-addr.arpa")
+	for _, tt := range []struct {
+		name, reply, helo, before, after string
+		resume                           rebound.Resumption
+		why, changed                     string
+	}{
+		{"an SBL entry turned PBL", "554 5.7.1 Client host [198.51.100.23] blocked using zen.spamhaus.org", "", healthy + zen + "2\n", healthy + zen + "11\n", rebound.StayHeld, "198.51.100.23 is on Spamhaus PBL", "Gone: 198.51.100.23 is on Spamhaus SBL."},
+		{"a wrong PTR record", "450 4.7.25 Client host rejected: cannot find your reverse hostname, [198.51.100.23]", "", ptr, ptr + "23.100.51.198.in-addr.arpa. PTR wrong.shop.example.\n", rebound.StayHeld, "does not lead back", "23.100.51.198.in-addr.arpa PTR was NXDOMAIN, and is wrong.shop.example.."},
+		{"a HELO name that leads back", "450 4.7.1 <mail2.shop.example>: Helo command rejected: Host not found", "mail2.shop.example", healthy, healthy + "mail2.shop.example. A 198.51.100.23\n", rebound.Resume, "that is not so now", "seen then, gone now"},
+		{"listed by another since", "450 4.7.25 Client host rejected: cannot find your reverse hostname, [198.51.100.23]", "", ptr, healthy + zen + "2\n", rebound.SendOneTest, "But 198.51.100.23 is on Spamhaus", "New: 198.51.100.23 is on Spamhaus ZEN."},
+	} {
+		at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+		ask := func(zone string, now time.Time) *rebound.Diagnoser {
+			return &rebound.Diagnoser{Resolver: resolvetest.New(t, zone), Now: func() time.Time { return now }}
+		}
+		d, err := ask(tt.before, at).Diagnose(t.Context(), rebound.Case{Reply: tt.reply, IP: netip.MustParseAddr("198.51.100.23"), HELO: tt.helo, MailFrom: "news@shop.example", Recipient: "anna@recipient.example", Bounced: at.Add(-time.Hour)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := ask(tt.after, at.Add(48*time.Hour)).Recheck(t.Context(), d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Resume != tt.resume || !strings.Contains(r.Why, tt.why) || !slices.ContainsFunc(r.Changed, func(s string) bool { return strings.Contains(s, tt.changed) }) {
+			t.Errorf("%s: %s, %s, %q", tt.name, r.Resume, r.Why, r.Changed)
+		}
+		for _, s := range r.Steps {
+			if s.Step.Phase == rebound.PhaseRetest && (s.Progress == rebound.Due) != (r.Resume == rebound.Resume || r.Resume == rebound.SendOneTest) {
+				t.Errorf("%s: send again %s, and the test is %s: %s", tt.name, r.Resume, s.Progress, s.Why)
+			}
+		}
+	}
+}
+
+// The mail as it is now tells which of its lines were changed.
+func TestRecheckOfAChangedMail(t *testing.T) {
+	s, d := saved(t, "44-the-filter-dislikes-the-text")
+	d.Asked.Message = []byte(strings.Replace(s.Message, "!!!", ".", 1))
+	r := recheck(t, s, d, resolvetest.New(t, s.zone), time.Hour)
+	for what, want := range map[string]rebound.Progress{"Leave the name of the product": rebound.NotYet, "Use one exclamation mark": rebound.NotYet, "Greet the reader": rebound.NotYet} {
+		if step := progressOf(t, r, what); step.Progress != want {
+			t.Errorf("%s: %+v", what, step)
+		}
+	}
+	d.Asked.Message = []byte(strings.NewReplacer("!!!", ".", "PILLS", "NEWS", "Dear friend", "Dear Anna").Replace(s.Message))
+	r = recheck(t, s, d, resolvetest.New(t, s.zone), time.Hour)
+	for what, want := range map[string]rebound.Progress{"Leave the name of the product": rebound.Done, "Use one exclamation mark": rebound.Done, "Greet the reader": rebound.Done, "Link to a host": rebound.NotYet} {
+		if step := progressOf(t, r, what); step.Progress != want {
+			t.Errorf("%s: %+v", what, step)
+		}
+	}
+}
+
+// A mail that is put off goes again by itself, and not a second time.
+func TestRecheckOfADelay(t *testing.T) {
+	s, d := saved(t, "17-delay")
+	if r := recheck(t, s, d, resolvetest.New(t, s.zone), time.Hour); r.Resume == rebound.Resume && !strings.Contains(r.Why, "do not send the mail a second time") {
+		t.Errorf("%s, %s", r.Resume, r.Why)
 	}
 }
 

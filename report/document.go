@@ -201,7 +201,7 @@ func quote(e finding.Evidence) string {
 func (doc *Document) plan(plan []rebound.Step) []item {
 	var list []item
 	for _, s := range plan {
-		it := item{Tag: string(s.Phase) + after(s.After), Who: s.Who, Text: s.What, Todo: true, Lines: stepLines(s)}
+		it := item{Tag: string(s.Phase) + after(s.After), Who: s.Who, Text: s.What, Todo: true, Lines: stepLines(s, "now")}
 		if s.Schedule != nil && len(s.Schedule.Days) > 1 {
 			if chart, style, err := chartOf(s.Schedule); err == nil { // it writes to memory
 				it.Chart = chart
@@ -231,11 +231,11 @@ func after(steps []int) string {
 	return fmt.Sprintf("%s and %d", text, steps[len(steps)-1])
 }
 
-// stepLines are what stands beneath a step.
-func stepLines(s rebound.Step) []line {
+// stepLines are what stands beneath a step; when is the time of the record that it changes.
+func stepLines(s rebound.Step, when string) []line {
 	var list []line
 	if s.Record != nil {
-		list = append(list, line{"record", recordText(s.Record), true})
+		list = append(list, line{"record", recordText(s.Record, when), true})
 	}
 	if s.Schedule != nil {
 		list = append(list, line{"days", days(s.Schedule), false})
@@ -252,15 +252,15 @@ func stepLines(s rebound.Step) []line {
 	return list
 }
 
-func recordText(r *finding.Record) string {
+func recordText(r *finding.Record, when string) string {
 	name := strings.TrimSuffix(r.Name, ".") + ". " + r.Type
 	switch {
 	case r.Old != "" && r.New != "":
-		return fmt.Sprintf("%s %s (now: %s)", name, r.New, r.Old)
+		return fmt.Sprintf("%s %s (%s: %s)", name, r.New, when, r.Old)
 	case r.New != "":
 		return name + " " + r.New
 	case r.Old != "":
-		return name + " (now: " + r.Old + ")"
+		return fmt.Sprintf("%s (%s: %s)", name, when, r.Old)
 	}
 	return name
 }

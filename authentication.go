@@ -54,12 +54,22 @@ func (f *flight) once(fly func()) {
 	fly()
 }
 
-// refusedMail is the caller's copy of the mail, or the header that the bounce returned:
-// the body in a bounce is often cut, and proves nothing.
+// refusedMail is the caller's copy of the mail; or what the bounce returned, where a
+// signature shows that nothing was cut from it; or the header that it returned.
 func (r *run) refusedMail() (raw []byte, headerOnly bool) {
 	if len(r.Message) > 0 {
 		_, body, _ := bytes.Cut(bytes.ReplaceAll(r.Message[:min(len(r.Message), 1<<20)], []byte("\r\n"), []byte("\n")), []byte("\n\n"))
 		return r.Message, len(bytes.TrimSpace(body)) == 0
+	}
+	if o := r.report.Original; o != nil && len(r.header) == 0 {
+		r.returned.Do(func() {
+			if whole := o.Message(); dkim.Whole(whole) {
+				r.whole = whole
+			}
+		})
+		if r.whole != nil {
+			return r.whole, false
+		}
 	}
 	return r.refusedHeader(), true
 }

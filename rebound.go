@@ -228,6 +228,8 @@ type run struct {
 	statements    []statement
 	authenticated flight
 	analyzed      sync.Once
+	returned      sync.Once
+	whole         []byte            // the mail that the bounce returned, where nothing was cut from it
 	foreign       []string          // signs that somebody else sent the mail
 	way           bool              // it matters which way the mail went
 	ruled         map[string]string // addresses that are given up for what was known of them, and why

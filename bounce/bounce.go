@@ -145,7 +145,12 @@ type Original struct {
 	SendingIP netip.Addr `json:"sending_ip,omitzero"`
 
 	fields header // as returned
+	whole  []byte // likewise, with the text
 }
+
+// Message returns the returned mail as the bounce holds it, header and text; nil where it
+// returns the header alone. The end may be missing: servers cut what they return.
+func (o *Original) Message() []byte { return o.whole }
 
 // Header returns the header fields of the returned mail, as the bounce holds them,
 // each with CRLF at its end; nil where they are not known. What was left out of a

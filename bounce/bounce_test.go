@@ -436,3 +436,20 @@ func TestCostIsLinear(t *testing.T) {
 		}
 	}
 }
+
+// The returned mail is there with its text where the bounce holds that.
+func TestReturnedMessage(t *testing.T) {
+	whole := dsn(twoRecipients)
+	at := strings.Index(whole, "Content-Type: message/rfc822\n\n")
+	mail := strings.TrimSuffix(whole[at+len("Content-Type: message/rfc822\n\n"):], "--B1/mx--\n")
+	for name, tt := range map[string]struct{ bounce, want string }{
+		"a mail":         {whole, mail},
+		"without a text": {strings.Replace(whole, "\nHello.\n", "", 1), ""},
+		"its header":     {strings.Replace(whole, "Content-Type: message/rfc822", "Content-Type: text/rfc822-headers", 1), ""},
+	} {
+		rep := ParseBytes([]byte(tt.bounce))
+		if rep.Original == nil || rep.Original.From != "office@shop.example" || string(rep.Original.Message()) != tt.want {
+			t.Errorf("%s: %q, want %q", name, rep.Original.Message(), tt.want)
+		}
+	}
+}

@@ -25,6 +25,7 @@ type reader struct {
 	size     int          // of them
 	said     survey       // of that text
 	original *part        // the returned mail
+	whole    []byte       // with its text
 	nested   *part        // a message inside, which may be a report itself
 }
 
@@ -98,6 +99,7 @@ func (rd *reader) read(top *part) {
 	}
 	if rd.original != nil {
 		rd.rep.Original = readOriginal(rd.original)
+		rd.rep.Original.whole = rd.whole
 	}
 	isBounce := sync.OnceValue(func() bool { return rd.looksLikeBounce(text) })
 	if len(rd.machine) == 0 && isBounce() {
@@ -203,6 +205,9 @@ func (rd *reader) collect(p *part) {
 		inner := rd.walk.read(p.body, 1)
 		if rd.original == nil {
 			rd.original = &inner
+			if len(bytes.TrimSpace(inner.body)) > 0 {
+				rd.whole = p.body
+			}
 		}
 		if rd.nested == nil || rd.nested.mediaType != "multipart/report" && inner.mediaType == "multipart/report" {
 			rd.nested = &inner

@@ -22,7 +22,9 @@
 package dkim
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -397,4 +399,31 @@ func sentence(s string) string {
 		return s + "."
 	}
 	return strings.ToUpper(first[:1]) + first[1:] + " " + rest + "."
+}
+
+// Whole reports whether the body of a mail is as one of its signatures has it, to the end: of
+// a mail that a bounce returned, that nothing was cut from it. It asks no DNS, and says
+// nothing of who signed.
+func Whole(raw []byte) bool {
+	m := &message{header.Split(raw[:min(len(raw), maxMessage)])}
+	if m.Large {
+		return false
+	}
+	at := m.All("dkim-signature")
+	sums := map[string][sha256.Size]byte{}
+	for _, index := range at[:min(len(at), MaxSignatures)] {
+		s := ParseSignature(m.Fields[index].Raw)
+		if s.Length >= 0 || len(s.BodyHash) == 0 || s.Hash != "sha256" {
+			continue
+		}
+		sum, ok := sums[s.BodyC]
+		if !ok {
+			sum = sha256.Sum256(canonicalBody(m.Body, s.BodyC))
+			sums[s.BodyC] = sum
+		}
+		if bytes.Equal(sum[:], s.BodyHash) {
+			return true
+		}
+	}
+	return false
 }

@@ -508,3 +508,29 @@ func FuzzParseKey(f *testing.F) {
 		}
 	})
 }
+
+// A body is whole as a signature has it, with whichever ends of lines and however many
+// empty lines behind it; one that is cut, or to which something was added, is not.
+func TestWhole(t *testing.T) {
+	for _, canon := range []string{"relaxed/relaxed", "simple/simple"} {
+		mail := sign(t, plainMail, keys().rsa, canon)
+		for name, tt := range map[string]struct {
+			raw  string
+			want bool
+		}{
+			"as sent":         {mail, true},
+			"its own LF":      {strings.ReplaceAll(mail, "\r\n", "\n"), true},
+			"empty lines":     {mail + "\r\n\r\n", true},
+			"another subject": {replace("Subject: ", "Subject: [list] ")(mail), true},
+			"cut":             {mail[:len(mail)-9], false},
+			"longer":          {mail + "footer\r\n", false},
+			"no body":         {mail[:strings.Index(mail, "\r\n\r\n")], false},
+			"not signed":      {plainMail, false},
+			"nothing":         {"", false},
+		} {
+			if got := Whole([]byte(tt.raw)); got != tt.want {
+				t.Errorf("%s, %s: %t", canon, name, got)
+			}
+		}
+	}
+}

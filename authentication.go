@@ -573,7 +573,7 @@ func (r *run) authSteps(legs []leg) []Step {
 	var steps []Step
 	for _, l := range legs {
 		for _, f := range r.findingsOf(l.method+".", l.least()) {
-			for _, fix := range f.Fixes {
+			for _, fix := range r.exact(f.Fixes) {
 				if len(steps) == maxAuthSteps {
 					return steps
 				}
@@ -587,6 +587,31 @@ func (r *run) authSteps(legs []leg) []Step {
 		}
 	}
 	return steps
+}
+
+// exact puts the repair itself in place of the advice to make a method pass that aligns.
+func (r *run) exact(fixes []finding.Fix) []finding.Fix {
+	var list []finding.Fix
+	for _, fix := range fixes {
+		prefix := ""
+		switch {
+		case strings.HasPrefix(fix.What, "Make SPF of "):
+			prefix = "spf."
+		case strings.HasPrefix(fix.What, "Make the DKIM signature of "):
+			prefix = "dkim."
+		}
+		found := []finding.Fix{}
+		if prefix != "" {
+			for _, f := range r.findingsOf(prefix, finding.Warning) {
+				found = append(found, f.Fixes...)
+			}
+		}
+		if len(found) == 0 {
+			found = append(found, fix)
+		}
+		list = append(list, found...)
+	}
+	return list
 }
 
 // compareSender looks whether the envelope sender's domain takes mail.

@@ -47,7 +47,7 @@ func (r *run) conclude() *Diagnosis {
 // noteAddress tells that the receiver saw another address than the caller's.
 func (r *run) noteAddress() {
 	ip, caller := r.facts.IP, r.facts.OtherIP
-	if !caller.Value.IsValid() {
+	if !caller.Value.IsValid() || r.foreign != nil {
 		return
 	}
 	end := "If it is not yours, the mail was forwarded, or a second server sends for you."

@@ -25,7 +25,7 @@ import (
 func dnsFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "server", Usage: "ask the DNS server at `ADDR`, such as 127.0.0.1:5353, in place of the machine's own"},
-		&cli.StringFlag{Name: "zone", Usage: "answer DNS from `FILE`, a zone file or a recording; ask no network"},
+		&cli.StringFlag{Name: "zone", Usage: "answer DNS from `FILE`, a zone file (a name that it lacks does not exist; \";! NAME TYPE SERVFAIL\" is a fault) or a recording; ask no network"},
 		&cli.BoolFlag{Name: "offline", Usage: "ask nothing at all"},
 		&cli.StringFlag{Name: "record", Usage: "write every DNS answer to `FILE`, which -zone replays"},
 		&cli.StringFlag{Name: "keys", Usage: "use the keys of paid block lists in `FILE`: a name (spamhaus-dqs, abusix, spamrats) and a key a line"},
@@ -110,6 +110,9 @@ func (a *app) diagnoser(c *cli.Command, resolver func(*cli.Command) (dnsSource, 
 	lists, err := catalogue(c)
 	if err != nil {
 		return nil, dnsSource{}, err
+	}
+	if c.Duration("timeout") <= 0 {
+		return nil, dnsSource{}, errors.New("-timeout: the checks need some time")
 	}
 	source, err := resolver(c)
 	if err != nil {

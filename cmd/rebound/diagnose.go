@@ -197,6 +197,9 @@ func (a *app) progress() func(rebound.Event) {
 // readCase reads the flags about the mail.
 func readCase(c *cli.Command) (rebound.Case, error) {
 	cs := rebound.Case{Reply: c.String("reply"), HELO: c.String("helo"), MailFrom: c.String("mail-from"), Recipient: c.String("recipient"), OwnDomains: c.StringSlice("own-domain"), Bulk: c.Bool("bulk"), Volume: c.Int("volume")}
+	if cs.Volume < 0 {
+		return cs, errors.New("-volume: it cannot be less than none")
+	}
 	if cs.Reply != "" && c.NArg() > 0 {
 		return cs, errors.New("-reply and files exclude each other")
 	}

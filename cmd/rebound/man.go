@@ -24,7 +24,7 @@ func (a *app) manCommand() *cli.Command {
 
 func (a *app) schemaCommand() *cli.Command {
 	return &cli.Command{
-		Name: "schema", Usage: "write the JSON Schema of diagnose -json, and of recheck and triage", Description: "   rebound schema > rebound.schema.json",
+		Name: "schema", Usage: "write the JSON Schema of diagnose -json, and of recheck and triage", Description: "Those of recheck and triage are $defs/rebound.Rechecked and $defs/rebound.Triaged in it.\n\n   rebound schema > rebound.schema.json",
 		Action: func(context.Context, *cli.Command) error {
 			_, err := a.out.Write(report.Schema())
 			return err

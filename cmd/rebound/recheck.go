@@ -111,7 +111,7 @@ func (a *app) saved(name string, yield func(*rebound.Diagnosis) error) error {
 		case errors.Is(err, io.EOF):
 			return errors.New("it is empty")
 		case err != nil:
-			return fmt.Errorf("it is no output of rebound diagnose -json: %w", err)
+			return errors.New("it is no output of rebound diagnose -json")
 		case old.Schema > rebound.Schema:
 			return fmt.Errorf("it has schema %d, and this program knows %d", old.Schema, rebound.Schema)
 		}

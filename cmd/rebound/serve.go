@@ -143,6 +143,12 @@ func caseOf(raw []byte, ip string) (c rebound.Case, problem string) {
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return c, "There is nothing to diagnose: paste a bounce or a reply."
 	}
+	if n := mails(raw); n > 1 {
+		return c, fmt.Sprintf("It holds %d mails, and this page reads one bounce: rebound triage reads many.", n)
+	}
+	if postfixFail.Match(raw[:min(len(raw), maxLogLine)]) {
+		return c, "It is a log, and this page reads one bounce: rebound triage reads logs."
+	}
 	if text := strings.TrimSpace(string(raw)); len(text) > 3 && text[0] >= '2' && text[0] <= '5' && len(text) < 20_000 && strings.Trim(text[:3], "0123456789") == "" {
 		c.Bounce, c.Reply = nil, text
 	}
@@ -154,6 +160,16 @@ func caseOf(raw []byte, ip string) (c rebound.Case, problem string) {
 		c.IP = addr
 	}
 	return c, ""
+}
+
+// mails counts the messages of an mbox; 0 is none.
+func mails(raw []byte) int {
+	if !bytes.HasPrefix(raw, []byte("From ")) {
+		return 0
+	}
+	n := 0
+	_ = readStream("", bytes.NewReader(raw), func(message) error { n++; return nil })
+	return n
 }
 
 // An event is a line of the answer to POST /diagnose.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,13 +20,16 @@ import (
 func reportFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.BoolFlag{Name: "markdown", Usage: "write Markdown, for a ticket"},
-		&cli.StringFlag{Name: "html", Usage: "write a page to `FILE`, - for standard output, beside the text; the second report goes to FILE-2"},
+		&cli.StringFlag{Name: "html", Usage: "write a page to `FILE`, - for standard output, beside the text; the second report of x.html goes to x-2.html"},
 	}
 }
 
 // show writes a report in the form that the flags choose, and v where that is JSON. The
 // title stands before a text, where it is not ""; mask is for -redact.
 func (a *app) show(c *cli.Command, title string, doc *report.Document, v any, mask func(string) string) error {
+	if c.Bool("json") && c.Bool("markdown") {
+		return errors.New("-json and -markdown exclude each other")
+	}
 	w := io.Writer(a.out)
 	if c.Bool("redact") {
 		doc.Mask(mask)

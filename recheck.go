@@ -132,8 +132,13 @@ func (d *Diagnoser) Recheck(ctx context.Context, old *Diagnosis) (*Rechecked, er
 	out.Resume, out.Why = now.resume(old)
 	for _, s := range old.Plan {
 		progress, why := now.progress(s)
-		if s.Phase == PhaseRetest && progress == Due && out.Resume == StayHeld && len(now.Recipients) == 1 {
-			progress, why = NotYet, out.Why
+		if s.Phase == PhaseRetest && len(now.Recipients) == 1 { // what is said of the mail holds for its test
+			switch {
+			case out.Resume == StayHeld && progress == Due:
+				progress, why = NotYet, out.Why
+			case out.Resume == SendOneTest && progress != Due:
+				progress, why = Due, "One test tells what nobody outside the receiver knows."
+			}
 		}
 		out.Steps = append(out.Steps, RecheckedAt{s, progress, why})
 	}
@@ -425,7 +430,7 @@ func (d *Diagnosis) released(old *Diagnosis) (Resumption, string) {
 	switch at {
 	case gone:
 		if on := d.heavy(); on != "" {
-			return SendOneTest, fmt.Sprintf("%s: that is not so now. But %s now, which many receivers ask: send one test.", worst.Summary, on)
+			return SendOneTest, fmt.Sprintf("%s: that is not so now. But %s now, which many receivers ask; one test tells.", worst.Summary, on)
 		}
 		return Resume, fmt.Sprintf("%s: that is not so now.%s%s", worst.Summary, d.beside(), d.trying())
 	case unsure:
@@ -434,7 +439,7 @@ func (d *Diagnosis) released(old *Diagnosis) (Resumption, string) {
 		if passes {
 			return Resume, fmt.Sprintf("%s: that passes by itself.%s", worst.Summary, d.trying())
 		}
-		return SendOneTest, fmt.Sprintf("%s: the receiver alone knows whether that still holds; send one test.", worst.Summary)
+		return SendOneTest, fmt.Sprintf("%s: the receiver alone knows whether that still holds; one test tells.", worst.Summary)
 	case unspoken:
 		return CannotTell, "Some checks could not be made."
 	}

@@ -247,6 +247,12 @@ func (r *run) keyOf(rec *bounce.Recipient) groupKey {
 		if lists := rec.Lists(); len(lists) > 0 {
 			key.list, key.provider = lists[0], "" // who asks the list is no root
 		}
+		switch rec.Reason {
+		case bounce.PTR, bounce.HELO, bounce.DynamicIP:
+			if key.ip.IsValid() {
+				key.provider = "" // nor who looks the address up
+			}
+		}
 	}
 	return key
 }

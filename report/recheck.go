@@ -26,7 +26,11 @@ func Recheck(r *rebound.Rechecked) *Document {
 	doc.title = "Send again: " + doc.top[0].Text
 	var steps []item
 	for _, s := range r.Steps {
-		steps = append(steps, item{Tag: words[s.Progress], Who: s.Step.Who, Text: s.Step.What, Detail: s.Why, Lines: stepLines(s.Step, "then")})
+		why := s.Why
+		if s.Progress == rebound.Private {
+			why = "" // the tag says it
+		}
+		steps = append(steps, item{Tag: words[s.Progress], Who: s.Step.Who, Text: s.Step.What, Detail: why, Lines: stepLines(s.Step, "then")})
 	}
 	doc.add(section{Title: fmt.Sprintf("The plan of %s", r.Before.UTC().Format("2006-01-02 15:04 UTC")), Items: steps})
 	var changed []line

@@ -242,9 +242,6 @@ func (r *run) spfLeg() leg {
 	case spf.TempError:
 	default:
 		l.state = Confirmed
-		if why := a.Vouched(); why == "" && r.forwarder() == "" {
-			l.says += " Nothing shows that the address is yours: it may be a forwarder's or a forger's."
-		}
 	}
 	return l
 }
@@ -349,6 +346,9 @@ func (r *run) compareAuth(s statement, c *Cause) {
 	best := leg{}
 	for _, l := range legs {
 		words = append(words, l.says)
+		if l.method == "spf" && l.state == Confirmed && r.findings.auth.Vouched() == "" && r.forwarder() == "" {
+			words = append(words, "Nothing shows that the address is yours: it may be a forwarder's or a forger's.")
+		}
 		switch l.state {
 		case Contradicted:
 			if passes++; l.ttl >= best.ttl {

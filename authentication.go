@@ -27,7 +27,9 @@ func (r *run) authenticate(ctx context.Context) {
 		if at := r.facts.Bounced.Value; !at.IsZero() {
 			in.Now = at
 		}
-		in.Message, in.HeaderOnly = r.refusedMail()
+		if in.Message, in.HeaderOnly = r.refusedMail(); in.HeaderOnly && excerpt(in.Message) {
+			in.Message = nil
+		}
 		r.findings.auth = auth.Verify(ctx, r.resolver, in)
 		r.findings.authFindings = r.findings.auth.Findings()
 	})
@@ -116,7 +118,7 @@ func aboutAuthentication(r *run) string {
 			return ""
 		}
 	}
-	return "the refusal has nothing to do with authentication"
+	return "authentication has no bearing on this refusal"
 }
 
 func needEnvelope(r *run) string {
@@ -133,7 +135,17 @@ func needHeader(r *run) string {
 	if len(r.Message) == 0 && len(r.refusedHeader()) == 0 {
 		return "the header of the mail is not known"
 	}
+	if raw, headerOnly := r.refusedMail(); headerOnly && excerpt(raw) {
+		return "no more than some fields of the mail are known"
+	}
 	return ""
+}
+
+// excerpt reports whether a header is no more than some fields of a mail's: each mail has a
+// date, and each that went anywhere a trace. What an excerpt lacks the mail may have.
+func excerpt(header []byte) bool {
+	h := headerOf(append(bytes.Clone(header), "\r\n"...))
+	return h.Get("Date") == "" && h.Get("Message-Id") == "" && h.Get("Received") == "" && h.Get("Dkim-Signature") == ""
 }
 
 func needFrom(r *run) string {
@@ -342,7 +354,7 @@ func (r *run) compareAuth(s statement, c *Cause) {
 	}
 	legs, all := r.legsFor(s, c.Kind)
 	var words []string
-	passes, fails := 0, 0
+	passes, fails, told := 0, 0, 0
 	best := leg{}
 	for _, l := range legs {
 		words = append(words, l.says)
@@ -356,6 +368,10 @@ func (r *run) compareAuth(s statement, c *Cause) {
 			}
 		case Confirmed:
 			fails++
+		default:
+			if l.stated {
+				told++ // the receiver saw it fail
+			}
 		}
 		for _, f := range r.findingsOf(l.method+".", l.least()) {
 			c.Evidence = append(c.Evidence, f.Evidence...)
@@ -369,7 +385,7 @@ func (r *run) compareAuth(s statement, c *Cause) {
 		if c.State == Contradicted {
 			c.steps = []Step{{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.fillFor(*c, "Send one test to {addr} after "+until+"; the records are as they should be now, and old answers may live until then. If it is refused again, diagnose it with the mail itself at hand."), Verify: "The receiver accepts it."}}
 		}
-	case fails > 0 && (all || fails == len(legs)):
+	case fails > 0 && (all || fails+told == len(legs)):
 		c.State = Confirmed
 		c.Detail = text
 		if all && c.Kind == bounce.Unauthenticated {

@@ -62,7 +62,7 @@ var causeRows = []causeRow{
 	{bounce.DomainReputation, OfSender, "the receiver itself mistrusts the sending domain", nil, "receiver", "complaints and volume have gone down"},
 	{bounce.Compromised, OfSender, "the receiver sees a hacked host or account", nil, "ip", "the host or account is clean"},
 	{bounce.OpenRelay, OfSender, "the receiver takes the sending server for an open relay", nil, "ip", "the relay is closed"},
-	{bounce.RateLimited, OfSender, "too much mail, or too many connections, in a short time", nil, "receiver", "it takes mail again"},
+	{bounce.RateLimited, OfSender, "too much mail, or too many connections, in a short time", nil, "", ""},
 	{bounce.SenderQuota, OfSender, "the sender's own sending limit is used up", nil, "", ""},
 	{bounce.Greylisted, OfNobody, "greylisting: a first contact is put off, and must be tried again", nil, "", ""},
 	{bounce.RecipientPolicy, OfRecipient, "the recipient or their system does not want this mail", nil, "", ""},
@@ -80,7 +80,7 @@ var causeRows = []causeRow{
 	{bounce.System, OfReceiver, "a fault in the receiving system", nil, "", ""},
 	{bounce.Misconfigured, OfReceiver, "the receiver asks a block list in a way that the list refuses", nil, "", ""},
 	{bounce.Expired, NotTold, "the mail was tried until its time ran out", nil, "", ""},
-	{bounce.Suppressed, OfESP, "the sending service holds {addr} back because of earlier bounces or complaints", nil, "", ""},
+	{bounce.Suppressed, OfRecipient, "the sending service holds {addr} back because of earlier bounces or complaints", nil, "", ""},
 	{bounce.Complaint, OfRecipient, "the recipient reported the mail as unwanted", nil, "", ""},
 	{bounce.ReasonUnknown, NotTold, "the receiver does not say why", nil, "", ""},
 }
@@ -110,7 +110,11 @@ func (r *run) rank() {
 		r.add(r.complaint())
 		return
 	case len(r.statements) == 0:
-		r.add(Cause{Kind: arrival(r.report.Kind), Certainty: bounce.Likely, State: NotCheckable, Fault: OfNobody, Summary: r.nothingRefused()})
+		c := Cause{Kind: arrival(r.report.Kind), Certainty: bounce.Likely, State: NotCheckable, Fault: OfNobody, Summary: r.nothingRefused()}
+		if r.report.Subject != "" {
+			c.Evidence = []finding.Evidence{{Kind: finding.KindMessage, Source: "the message", Text: "Subject: " + r.report.Subject}}
+		}
+		r.add(c)
 		return
 	}
 	for _, s := range r.statements {
@@ -135,7 +139,7 @@ func (r *run) rank() {
 // a login, and a receiver that mistrusts an address says that it sends too much.
 func (r *run) addBeside(s statement, c Cause) {
 	text := strings.ToLower(s.rec.Reply.Text)
-	if r.gaveUp(s.rec) && s.reason != bounce.Expired {
+	if r.gaveUp(s.rec) && s.reason != bounce.Expired && s.reason != bounce.UnknownDomain && c.Kind != bounce.UnknownDomain {
 		r.add(Cause{
 			Kind: bounce.Expired, Certainty: bounce.Likely, State: NotCheckable, Fault: c.Fault, Summary: "the sending server gave up trying", Detail: "What stood in the way is told before; the mail does not go again by itself.",
 			rec: s.rec, count: s.count, steps: []Step{},
@@ -148,6 +152,7 @@ func (r *run) addBeside(s statement, c Cause) {
 			Evidence: replyEvidence(s.rec)[:1], rec: s.rec, count: s.count,
 			steps: []Step{}, // those of the first cause
 		})
+	case r.onTheWay(&s) && s.reason == bounce.AuthRequired:
 	case r.onTheWay(&s) && (s.reason == bounce.RelayDenied || strings.Contains(text, "login") || strings.Contains(text, "authenticat")):
 		login := Cause{
 			Kind: bounce.AuthRequired, Certainty: bounce.Possible, State: NotCheckable, Fault: OfSender, Summary: "{host} is a relay on the way, and may want a login",
@@ -157,9 +162,21 @@ func (r *run) addBeside(s statement, c Cause) {
 			login.steps = []Step{} // those of the denied relay say it
 		}
 		r.add(login)
+	case s.reason == bounce.RelayDenied && unnamed(s.rec) && r.findings.reverse != nil && (r.findings.reverse.Status == iprev.Fail || r.findings.reverse.Status == iprev.Missing):
+		f := r.findings.reverse.Findings()[0]
+		r.add(Cause{
+			Kind: bounce.PTR, Certainty: bounce.Likely, State: Confirmed, Fault: c.Fault, Summary: strings.TrimSuffix(f.Fact, "."),
+			Detail: "The server relays for hosts that it knows by name, and the name and the address do not lead to each other.", Evidence: slices.Clone(f.Evidence), Source: f.Source, rec: s.rec, count: s.count, steps: r.fromFixes(f.Fixes),
+		})
 	case r.onTheWay(&s):
 		r.note(r.fillFor(Cause{rec: s.rec}, "{host} is no mail server of {domain} by DNS: it is a relay on the way, and the recipient's servers were never asked."))
 	}
+}
+
+// unnamed reports whether a relay refuses a client for its reverse name, as Sendmail does.
+func unnamed(rec *bounce.Recipient) bool {
+	text := strings.ToLower(rec.Reply.Text)
+	return strings.Contains(text, "ip name possibly forged") || strings.Contains(text, "ip name lookup failed")
 }
 
 // gaveUp reports whether a mail was tried until its time ran out: the sender's own server
@@ -303,7 +320,9 @@ func (r *run) stated(s statement) Cause {
 		row.compare(r, s, &c)
 	}
 	r.forwarded(&c)
+	r.ofClient(&c)
 	r.brokenFurther(&c)
+	r.onward(&c)
 	r.byHistory(&c)
 	if fault := malformed(cmp.Or(s.rec.Address, r.facts.Recipient.Value)); c.Kind == bounce.UnknownRecipient && fault != "" {
 		c.Detail = strings.TrimSpace("The address is malformed: " + strings.ToLower(fault[:1]) + fault[1:] + " " + c.Detail)
@@ -315,9 +334,26 @@ func (r *run) stated(s statement) Cause {
 		c.response = bounce.Delist
 	}
 	if c.Kind == bounce.Misconfigured && c.Detail == "" {
-		c.Detail = s.rec.Because.Says
+		c.Detail = s.rec.Because.Says + r.notOn(s)
 	}
 	return c
+}
+
+// notOn says that a list which was asked wrongly holds nothing, or that it does.
+func (r *run) notOn(s statement) string {
+	for i, l := range s.lists {
+		if l == nil {
+			continue
+		}
+		switch st := r.listState(s, i); {
+		case st.result == nil:
+		case st.result.Status == dnsbl.NotListed:
+			return fmt.Sprintf(" %s is not on %s.", st.result.Target, st.result.List.Name)
+		case st.result.Status == dnsbl.Listed:
+			return fmt.Sprintf(" Apart from that, %s is on %s now.", st.result.Target, listTitle(st))
+		}
+	}
+	return ""
 }
 
 // replyEvidence is the line of the bounce that decided.
@@ -591,6 +627,9 @@ func (r *run) addCompromise(s statement) {
 			r.add(crackedSite(st))
 			return
 		}
+		if st.result != nil && st.result.Status == dnsbl.Listed && st.result.Has(dnsbl.Policy) && len(st.result.Codes) > 1 {
+			defer r.addRange(s, st)
+		}
 		exploit := st.result != nil && st.result.Status == dnsbl.Listed && (st.result.Has(dnsbl.Exploit) || st.result.Has(dnsbl.Botnet))
 		if !exploit {
 			continue
@@ -602,6 +641,18 @@ func (r *run) addCompromise(s statement) {
 		})
 		return
 	}
+}
+
+// addRange adds that a listed address is in a range for no direct mail besides.
+func (r *run) addRange(s statement, st listState) {
+	c := Cause{
+		Kind: bounce.DynamicIP, Certainty: bounce.Certain, State: Confirmed, Fault: OfSender, Summary: "{ip} is in a range for no direct mail too",
+		Detail: fmt.Sprintf("%s holds it for that as well. That is policy about the range: it stays when the rest is gone.", st.result.List.Name), Evidence: dns(st.result.Answer), Source: st.result.List.Sources[0], rec: s.rec, count: s.count,
+	}
+	if c.steps = r.relayAdvice(); c.steps == nil {
+		c.steps = []Step{}
+	}
+	r.add(c)
 }
 
 // crackedSite is the root of a listing of a good domain that others misuse.
@@ -710,6 +761,9 @@ func (r *run) compareDomain(s statement, c *Cause) {
 			c.Kind, c.Fault, c.Summary = bounce.UnknownDomain, OfRecipient, takesNoMail
 		}
 		c.State = Confirmed
+		if d.Status == NoSuchDomain {
+			c.Summary = "the domain {domain} does not exist"
+		}
 	case TakesMail, ImplicitMX:
 		r.gone(c, d.Answers[0].TTL, f.Fact+" It changed since, or the sending server's resolver failed then.", f.Fact+" It changed since, or the sending server's resolver failed.")
 	default:
@@ -758,7 +812,7 @@ func (r *run) compareMismatch(_ statement, c *Cause) {
 // be told.
 func (r *run) compareTLS(s statement, c *Cause) {
 	if s.rec.Reply.Code == 0 && strings.Contains(strings.ToLower(s.rec.Reply.Text), "certificate") {
-		c.Fault, c.Summary, c.response = OfReceiver, "the certificate of the receiving server is not trusted, so the sending server gave up", bounce.AskRecipient
+		c.Fault, c.Summary, c.response = OfReceiver, "the certificate of the receiving server is not trusted, so the sending server hands no mail over", bounce.AskRecipient
 		c.Detail = "The receiver refused nothing: your own server wants a certificate that fits what the domain publishes (DANE, MTA-STS) or that is signed by a known authority."
 		c.steps = []Step{
 			{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: r.fillFor(*c, "Tell the postmaster of {domain} another way that the certificate of its mail server is not trusted, with the log line of your server."), Verify: "Your server's log shows a trusted TLS connection."},
@@ -881,6 +935,9 @@ func (r *run) complaint() Cause {
 	}
 	c := Cause{Kind: bounce.Complaint, Certainty: bounce.Certain, State: NotCheckable, Fault: OfRecipient, Summary: rowOf(bounce.Complaint).summary, Source: "RFC 5965"}
 	c.Evidence = []finding.Evidence{{Kind: finding.KindMessage, Source: "feedback report", Text: "Feedback-Type: " + a.Type}}
+	if r.report.Subject != "" && strings.HasPrefix(strings.ToLower(r.report.Subject), "complaint about message from ") { // Microsoft's have no such field
+		c.Evidence = []finding.Evidence{{Kind: finding.KindMessage, Source: "feedback report", Text: "Subject: " + r.report.Subject}}
+	}
 	switch a.Type {
 	case "", "abuse", "opt-out":
 	case "not-spam":

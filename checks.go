@@ -30,7 +30,7 @@ type checker struct {
 // checks is the table of contents of what is looked up. A later check is a row
 // here, and its results a field of results.
 var checks = []checker{
-	{"dnsbl.ip", aboutSender, needIP, checkIPLists},
+	{"dnsbl.ip", aboutLists, needIP, checkIPLists},
 	{"dnsbl.domain", aboutSender, needDomains, checkDomainLists},
 	{"iprev", aboutSender, needIP, checkReverse},
 	{"spf", aboutAuthentication, needEnvelope, checkAuth("spf.")},
@@ -102,6 +102,10 @@ func aboutSender(r *run) string {
 		switch s.reason.Category() {
 		case bounce.Listed, bounce.Reputation, bounce.SenderIdentity, bounce.SenderAuth, bounce.RefusedByPolicy, bounce.Unclassified:
 			return ""
+		case bounce.Relaying:
+			if unnamed(s.rec) {
+				return ""
+			}
 		case bounce.Throttled:
 			if s.reason == bounce.RateLimited && !s.ofMailbox() {
 				return ""
@@ -115,7 +119,7 @@ func aboutSender(r *run) string {
 	if len(r.statements) == 0 {
 		return nothingRefused
 	}
-	return "the refusal has nothing to do with the sender's standing"
+	return "the sender's standing has no bearing on this refusal"
 }
 
 // aboutDestination: where the recipient's mail goes matters when the address, the
@@ -135,7 +139,7 @@ func aboutDestination(r *run) string {
 	if len(r.statements) == 0 {
 		return nothingRefused
 	}
-	return "the refusal has nothing to do with where the mail was sent"
+	return "where the mail was sent has no bearing on this refusal"
 }
 
 // wayMatters: where another address was refused than the one that the caller sent from, or
@@ -154,6 +158,16 @@ func (s *statement) aboutDestination() bool {
 		return true
 	}
 	return false
+}
+
+// aboutLists: whether the address is on a list matters as well to one whom a receiver
+// refuses because it asked a list wrongly.
+func aboutLists(r *run) string {
+	why := aboutSender(r)
+	if why != "" && r.foreign == nil && slices.ContainsFunc(r.statements, func(s statement) bool { return s.reason == bounce.Misconfigured && len(s.lists) > 0 }) {
+		return ""
+	}
+	return why
 }
 
 func needIP(r *run) string {
@@ -298,6 +312,7 @@ func summarise(results []dnsbl.Result) (finding.Outcome, string, []finding.Findi
 		asked           dnsbl.Report
 		listed, unknown []string
 		clean, block    int
+		clear           []string // lists that answered, and hold nothing
 	)
 	names := map[dnsbl.Target]bool{}
 	for _, res := range results {
@@ -315,9 +330,11 @@ func summarise(results []dnsbl.Result) (finding.Outcome, string, []finding.Findi
 			listed = append(listed, fmt.Sprintf("%s on %s", res.Target, name))
 		case res.Status == dnsbl.Listed:
 		case res.Status == dnsbl.NotListed && res.List.Action == dnsbl.Block:
-			clean++
+			if clean++; !slices.Contains(clear, name) {
+				clear = append(clear, name)
+			}
 		case res.Status == dnsbl.NotListed:
-		case !slices.Contains(unknown, name):
+		case res.List.Action == dnsbl.Block && !slices.Contains(unknown, name):
 			unknown = append(unknown, name)
 		}
 	}
@@ -329,6 +346,9 @@ func summarise(results []dnsbl.Result) (finding.Outcome, string, []finding.Findi
 		why = strings.Join(listed, ", ") + "; " + why
 	}
 	if len(unknown) > 0 {
+		if clear = slices.DeleteFunc(clear, func(name string) bool { return slices.Contains(unknown, name) }); len(clear) > 0 {
+			why += " (" + strings.Join(clear, ", ") + ")"
+		}
 		why += "; no usable answer from " + strings.Join(unknown, ", ")
 	}
 	findings := asked.Findings()
@@ -365,11 +385,14 @@ func checkRecipient(ctx context.Context, r *run) (finding.Outcome, string, []fin
 	return worst(findings)
 }
 
+// bad reports whether a finding is more than a remark.
+func bad(f finding.Finding) bool { return f.Outcome == finding.Found && f.Severity > finding.Info }
+
 // worst takes the outcome and the words of the gravest finding.
 func worst(findings []finding.Finding) (finding.Outcome, string, []finding.Finding) {
 	best := findings[0]
 	for _, f := range findings[1:] {
-		if f.Outcome == finding.Found && (best.Outcome != finding.Found || f.Severity > best.Severity) || best.Outcome == finding.Clean && f.Outcome == finding.Unknown {
+		if bad(f) && (!bad(best) || f.Severity > best.Severity) || best.Outcome == finding.Clean && f.Outcome == finding.Unknown {
 			best = f
 		}
 	}

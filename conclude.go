@@ -23,11 +23,7 @@ func (r *run) conclude() *Diagnosis {
 	r.date()
 	top := d.Causes[0]
 	d.Fault, d.Response = top.Fault, r.response(top)
-	for i := 0; i < len(d.Causes) && d.Hold == nil; i++ {
-		if i == 0 || d.Causes[i].rec != nil { // one that was stated
-			d.Hold = r.holdOf(d.Causes[i])
-		}
-	}
+	d.Hold, _ = r.held()
 	d.RetryAfter = Duration(r.retryAfter(top))
 	d.Suppress = r.suppress()
 	d.Recipients = r.report.Recipients
@@ -42,6 +38,18 @@ func (r *run) conclude() *Diagnosis {
 	d.Asked = r.remember()
 	nonNil(d)
 	return d
+}
+
+// held is what to hold, and for which cause.
+func (r *run) held() (*Hold, Cause) {
+	for i, c := range r.out.Causes {
+		if i == 0 || c.rec != nil { // one that was stated
+			if hold := r.holdOf(c); hold != nil {
+				return hold, c
+			}
+		}
+	}
+	return nil, Cause{}
 }
 
 // noteAddress tells that the receiver saw another address than the caller's.
@@ -277,23 +285,30 @@ func (r *run) do() string {
 	if len(r.out.Plan) == 0 {
 		return "Nothing."
 	}
-	s := r.out.Plan[0]
+	at := 0
+	if r.out.Plan[0].hold && len(r.out.Plan) > 1 {
+		at = 1 // the last line tells what to hold
+	}
 	// What nobody stated is not the first thing to do while there is something for what was.
 	// With several refusals, it is for the first of them.
-	if top := r.out.Causes[0]; r.besides(s) || len(r.statements) > 1 {
+	if top := r.out.Causes[0]; r.besides(r.out.Plan[at]) || len(r.statements) > 1 {
 		of := func(other Step) bool {
 			return slices.Contains(other.For, top.Kind) && slices.ContainsFunc(top.Fixes, func(f finding.Fix) bool { return f.What == other.What })
 		}
-		if at := slices.IndexFunc(r.out.Plan, of); at >= 0 {
-			s = r.out.Plan[at]
+		if i := slices.IndexFunc(r.out.Plan, of); i >= 0 {
+			at = i
 		}
 	}
+	s := r.out.Plan[at]
 	who := capital(s.Who)
 	text := who + ": " + strings.TrimSuffix(s.What, ".")
 	if s.Record != nil && s.Record.New != "" && s.Action == finding.Publish {
 		text = who + ": publish " + s.Record.String()
 	} else if s.Record != nil && s.Record.New != "" && s.Action == finding.Replace {
 		text = fmt.Sprintf("%s: replace the %s record of %s by %s", who, s.Record.Type, s.Record.Name, s.Record.New)
+		if !fits(text + ".") { // a record that is cut would be copied
+			text = fmt.Sprintf("%s: replace the %s record of %s as step %d says", who, s.Record.Type, s.Record.Name, at+1)
+		}
 	} else if s.URL != "" {
 		if room := maxHeadline - headlineLabel - len(s.URL) - 1; room > 30 {
 			if short := phrase(Plain(text), room); !strings.HasSuffix(short, "…") {

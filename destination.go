@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/rebound-mail/rebound/bounce"
 	"github.com/rebound-mail/rebound/finding"
@@ -64,7 +65,8 @@ func checkDestination(ctx context.Context, r resolve.Resolver, domain, host stri
 	case mx.Status == resolve.OK && len(mx.Records) == 1 && mx.Records[0].Host == ".":
 		d.Status = NullMX
 	case mx.Status == resolve.OK:
-		d.Status, d.MX = TakesMail, mx.Records
+		d.Status, d.MX = TakesMail, slices.Clone(mx.Records)
+		slices.SortStableFunc(d.MX, func(a, b resolve.Record) int { return int(a.Pref) - int(b.Pref) })
 		d.InMX = d.holds(host)
 	case mx.Status == resolve.NoData:
 		d.implicit(ctx, r)
@@ -90,12 +92,23 @@ func (d *Destination) dangling(ctx context.Context, r resolve.Resolver) bool {
 	}
 	answers := make([][2]resolve.Answer, len(d.MX))
 	var asked sync.WaitGroup
+	var broke atomic.Value
 	for i, rec := range d.MX {
 		for j, t := range []resolve.Type{resolve.A, resolve.AAAA} {
-			asked.Go(func() { answers[i][j] = r.Resolve(ctx, rec.Host, t) })
+			asked.Go(func() {
+				defer func() {
+					if p := recover(); p != nil {
+						broke.Store(fmt.Sprint(p))
+					}
+				}()
+				answers[i][j] = r.Resolve(ctx, rec.Host, t)
+			})
 		}
 	}
 	asked.Wait()
+	if p := broke.Load(); p != nil {
+		panic(p) // in the check's own goroutine, which tells it
+	}
 	for _, pair := range answers {
 		if !pair[0].Status.Absent() || !pair[1].Status.Absent() {
 			return false

@@ -168,6 +168,7 @@ type Step struct {
 	// Schedule is how the volume grows again, of a step that begins anew.
 	Schedule *warmup.Schedule `json:"schedule,omitempty"`
 
+	hold  bool // it says what Diagnosis.Hold says
 	relay bool // it belongs to the way through a relay, which waits for no list
 }
 

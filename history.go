@@ -38,6 +38,9 @@ func (r *run) heedHistory() {
 	for i := range named.Recipients {
 		address := named.Recipients[i].Address
 		ruling := bounce.Policy{}.Decide(h, address, r.now)
+		if reason := named.Recipients[i].Reason; !reason.OfAddress() && reason != bounce.MailboxFull {
+			continue // never for a fault of the sender's
+		}
 		if r.report.Recipients[i].Suppress || ruling.Do != bounce.DoSuppress || ruling.Scope == bounce.OfStream {
 			continue
 		}
@@ -51,9 +54,9 @@ func (r *run) heedHistory() {
 // byHistory makes a cause of an address that is given up for what was known of it.
 func (r *run) byHistory(c *Cause) {
 	why := r.ruled[cmp.Or(r.of(c).Address, r.facts.Recipient.Value)]
-	if why == "" || !c.Kind.OfAddress() && c.Kind != bounce.MailboxFull {
+	if why == "" {
 		return
 	}
 	c.Detail, c.response = why, bounce.Suppress
-	c.steps = []Step{{Phase: PhaseCleanUp, Action: finding.Remove, Who: you, What: r.fillFor(*c, "Take {addr} off your lists, until its owner writes to you or asks for the mail; what matters goes another way."), Verify: "No further mail goes to it."}}
+	c.steps = []Step{{Phase: PhaseStop, Action: finding.Remove, Who: you, What: r.fillFor(*c, "Take {addr} off your lists, until its owner writes to you or asks for the mail; what matters goes another way."), Verify: "No further mail goes to it."}}
 }

@@ -37,7 +37,7 @@ func aboutContent(r *run) string {
 	if len(r.statements) == 0 {
 		return nothingRefused
 	}
-	return "the refusal has nothing to do with what the mail says"
+	return "what the mail says has no bearing on this refusal"
 }
 
 func needMail(r *run) string {

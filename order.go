@@ -69,17 +69,19 @@ func bound(a, b Step) bool {
 	if b.relay && !a.relay {
 		return false
 	}
-	alone := func(kind CauseKind) bool {
-		switch kind {
-		case bounce.MailboxFull, bounce.MessageTooBig, bounce.Moved, bounce.RecipientPolicy, bounce.Greylisted, bounce.Network, bounce.DNSFailure, bounce.System:
-			return true
-		}
-		return kind.OfAddress()
-	}
-	if !slices.ContainsFunc(a.For, alone) && !slices.ContainsFunc(b.For, alone) {
+	if !slices.ContainsFunc(a.For, ofOne) && !slices.ContainsFunc(b.For, ofOne) {
 		return true
 	}
 	return slices.ContainsFunc(a.For, func(k CauseKind) bool { return slices.Contains(b.For, k) })
+}
+
+// ofOne reports whether a cause concerns one recipient, one mail, or the way to one receiver.
+func ofOne(kind CauseKind) bool {
+	switch kind {
+	case bounce.MailboxFull, bounce.MessageTooBig, bounce.Moved, bounce.RecipientPolicy, bounce.Greylisted, bounce.Network, bounce.DNSFailure, bounce.System:
+		return true
+	}
+	return kind.OfAddress()
 }
 
 // besides reports whether a step mends only what the receiver did not speak of, beside
@@ -120,8 +122,8 @@ func (r *run) takes(s Step) string {
 		}
 	}
 	switch {
-	case s.Schedule != nil:
-		return "" // its days are shown
+	case s.Schedule != nil, s.hold:
+		return "" // its days are shown, or until when
 	case s.Record != nil:
 		text := byDNS
 		if ttl := r.ttlOf(*s.Record); ttl > 0 {
@@ -133,7 +135,7 @@ func (r *run) takes(s Step) string {
 		return text
 	case s.Action == finding.Publish || s.Action == finding.Replace:
 		return byDNS
-	case s.Action == finding.Edit && s.Phase == PhaseRepair && !smarthost(s) && slices.ContainsFunc(s.For, sought):
+	case s.Action == finding.Edit && s.Phase == PhaseRepair && sought(s):
 		return aSearch
 	case s.Action == finding.Edit || s.Action == finding.Remove:
 		return nextMail
@@ -143,13 +145,16 @@ func (r *run) takes(s Step) string {
 	return ""
 }
 
-// sought reports whether the fault is behind what is seen, and has to be looked for.
-func sought(kind CauseKind) bool {
-	switch kind {
-	case bounce.IPListed, bounce.DomainListed, bounce.IPReputation, bounce.Compromised:
-		return true
+// searches are how steps begin that look for a fault behind what is seen.
+var searches = []string{"find ", "clean ", "correct the sending", "end that abuse", "end the "}
+
+// sought reports whether the fault has to be looked for first.
+func sought(s Step) bool {
+	what := strings.ToLower(s.What)
+	if _, after, ok := strings.Cut(what, ": "); ok && strings.HasPrefix(what, "if ") {
+		what = after
 	}
-	return false
+	return slices.ContainsFunc(searches, func(begin string) bool { return strings.HasPrefix(what, begin) })
 }
 
 // ttlOf is how long the answers about a record that is to change may live on.

@@ -78,13 +78,19 @@ const (
 // tryOn is for what passes by itself, while the sending server has the mail.
 const tryOn = "Try again every half hour, for up to five days."
 
+// resolverRule is a receiver that takes Spamhaus's refusal of its resolver for a listing.
+const resolverRule = "other-spamhaus-resolver"
+
+// unknownRule is T-Online's refusal of an address that it does not know.
+const unknownRule = "tonline-unknown-ip"
+
 // stepRows is what to do about each cause that is not a listing, in order.
 var stepRows = []stepRow{
-	{bounce.UnknownRecipient, PhaseCleanUp, finding.Remove, you, "Take {addr} off your lists and correct it where it came from.", "", "No further mail goes to it."},
-	{bounce.RecipientSyntax, PhaseCleanUp, finding.Remove, you, "Correct {addr} where it was entered, or take it off your lists.", "", ""},
-	{bounce.UnknownDomain, PhaseCleanUp, finding.Remove, you, "Take {addr} off your lists: {domain} takes no mail.", "", ""},
-	{bounce.MailboxDisabled, PhaseCleanUp, finding.Remove, you, "Take {addr} off your lists; ask its owner another way for an address in use.", "", ""},
-	{bounce.Moved, PhaseCleanUp, finding.Remove, you, "Take {addr} off your lists, and ask its owner another way for the address in use now.", "", ""},
+	{bounce.UnknownRecipient, PhaseStop, finding.Remove, you, "Take {addr} off your lists and correct it where it came from.", "", "No further mail goes to it."},
+	{bounce.RecipientSyntax, PhaseStop, finding.Remove, you, "Correct {addr} where it was entered, or take it off your lists.", "", ""},
+	{bounce.UnknownDomain, PhaseStop, finding.Remove, you, "Take {addr} off your lists, or correct it where it was mistyped: {domain} takes no mail.", "", ""},
+	{bounce.MailboxDisabled, PhaseStop, finding.Remove, you, "Take {addr} off your lists; ask its owner another way for an address in use.", "", ""},
+	{bounce.Moved, PhaseStop, finding.Remove, you, "Take {addr} off your lists, and ask its owner another way for the address in use now.", "", ""},
 	{bounce.MailboxFull, PhaseRetest, finding.Wait, you, "Try {addr} again tomorrow; pause it after three such refusals in 14 days.", "", "The mail is accepted."},
 	{bounce.MessageTooBig, PhaseRepair, finding.Edit, you, "Send a smaller mail: put large files behind a link.", "", "The mail is accepted."},
 	{bounce.TooManyRecipients, PhaseRepair, finding.Edit, you, "Send to fewer recipients at a time.", "", "The mail is accepted."},
@@ -128,6 +134,7 @@ var stepRows = []stepRow{
 	{bounce.Misconfigured, PhaseAsk, finding.Ask, you, "Tell the recipient's postmaster by another way, with this reply: {mistake}", "", "A test mail is accepted after the answer."},
 	{bounce.Misconfigured, PhaseRetest, finding.Wait, you, "Send one test after the answer. What is urgent goes to the recipient another way.", "", ""},
 	{bounce.Expired, PhaseRetest, finding.Ask, you, "See in the mail log what stood in the way; send again when that is known.", "", ""},
+	{bounce.Suppressed, PhaseStop, finding.Remove, you, "Mark {addr} as suppressed in your own lists too.", "", "No further mail goes to it."},
 	{bounce.Suppressed, PhaseCleanUp, finding.Ask, you, "Look the address up in the service's suppression list; take it off there only when its owner asks for your mail.", "", ""},
 	{bounce.Complaint, PhaseStop, finding.Remove, you, "Take {addr} off all marketing mail now; do not answer the complaint.", "", "No further marketing mail goes there."},
 	{bounce.Complaint, PhaseRepair, finding.Ask, you, "Count complaints by campaign and provider: look into it at 0.1 % of the mail, stop the campaign at 0.3 %.", "https://support.google.com/a/answer/81126", ""},
@@ -138,7 +145,8 @@ var stepRows = []stepRow{
 	{bounce.Vacation, PhaseCleanUp, finding.Wait, you, "Ignore it: count the mail as delivered, keep the address, and do not answer.", "", ""},
 	{bounce.Receipted, PhaseCleanUp, finding.Wait, you, "Ignore it: the mail was delivered and shown.", "", ""},
 	{bounce.Challenged, PhaseAsk, finding.Ask, you, "Answer the challenge by hand if the mail matters; a program that answers them confirms the mail of forgers.", "", ""},
-	{NotYours, PhaseCleanUp, finding.Wait, you, "Ignore it: suppress nobody, and answer nobody. A DMARC policy makes such forgeries rarer.", "", ""},
+	{NotYours, PhaseCleanUp, finding.Wait, you, "Ignore it: suppress nobody, and answer nobody. Its Message-ID in your own log alone would say otherwise.", "", ""},
+	{NotYours, PhaseCleanUp, finding.Ask, you, "If many come, sign your mail with DKIM and bring the DMARC policy of {from} to quarantine or reject, which makes such forgeries rarer; tagged envelope senders (BATV, VERP) tell their bounces apart.", "", ""},
 }
 
 // plan makes the steps of all causes, in the order of the phases, each once.
@@ -151,17 +159,27 @@ func (r *run) plan() {
 		}
 		for _, s := range steps {
 			s.For = []CauseKind{c.Kind}
+			if address := r.of(c).Address; len(r.statements) > 1 && c.rec != nil && address != "" && ofOne(c.Kind) && !strings.Contains(s.What, "@") {
+				s.What = r.fillFor(*c, "For {addr}: ") + strings.ToLower(s.What[:1]) + s.What[1:]
+			}
 			r.addStep(s)
 		}
 	}
+	r.holding()
+	r.otherWay()
 	again, begins := r.rewarm()
 	if len(r.out.Causes) > 0 && r.main().Action == bounce.Failed && r.retestable(r.out.Causes[0]) {
 		what, verify := "Then send one test to {addr}; if it is accepted, send the rest.", "The receiver accepts it."
 		if r.out.Causes[0].Fault == OfForwarder {
 			verify = "No bounce follows."
 		}
+		if r.out.Causes[0].Kind == bounce.DKIMFailed && r.ofList() {
+			what, verify = "Then post one test to the list; a mail that goes to {addr} directly tells nothing of it.", "No bounce follows."
+		}
 		if begins {
 			what = "Then send one test to {addr}; if it is accepted, go on with the next step."
+		} else if r.main().Permanence == bounce.Temporary && !r.gaveUp(r.main()) {
+			what = "Then let the queue try {addr} again; where there is none, send one test, and the rest if it is accepted."
 		} else if r.out.Causes[0].Kind == bounce.PTR && r.facts.IP.Value.Is6() {
 			what = "Then send over IPv6 again, one test to {addr} first; if it is accepted, send the rest."
 		}
@@ -220,6 +238,32 @@ func (r *run) retestable(c Cause) bool {
 	return false
 }
 
+// otherWay adds to the plan that the caller's own address, which was not refused, can send
+// meanwhile, where the refused one is the sender's too.
+func (r *run) otherWay() {
+	if len(r.out.Causes) == 0 {
+		return
+	}
+	c, other := r.out.Causes[0], r.facts.OtherIP.Value
+	own := r.findings.auth != nil && r.findings.auth.Vouched() != ""
+	if !own || !other.IsValid() || !other.Is4() || r.facts.IP.Value.Is6() || c.State == Cleared || c.State == Contradicted || c.Fault != OfSender || c.Kind != bounce.IPListed && c.Kind != bounce.IPReputation {
+		return
+	}
+	r.addStep(Step{Phase: PhaseStop, Action: finding.Edit, Who: r.server(), What: fmt.Sprintf("Until then send from %s alone (Postfix: smtp_bind_address), and send this mail again.", other), Verify: fmt.Sprintf("Received lines show %s.", other), For: []CauseKind{c.Kind}})
+}
+
+// holding puts what to hold first in the plan, where no step says it yet.
+func (r *run) holding() {
+	if len(r.out.Causes) == 0 || r.main().Action == bounce.Delayed {
+		return
+	}
+	hold, c := r.held()
+	if hold == nil || slices.ContainsFunc(r.out.Plan, func(s Step) bool { return s.Phase == PhaseStop && slices.Contains(s.For, bounce.Compromised) }) {
+		return
+	}
+	r.addStep(Step{Phase: PhaseStop, Action: finding.Edit, Who: you, What: fmt.Sprintf("Hold %s until %s.", hold.What, hold.Until), For: []CauseKind{c.Kind}, hold: true})
+}
+
 // steps are what to do about one cause.
 func (r *run) steps(c *Cause) []Step {
 	if r.of(c).Action != bounce.Delayed {
@@ -227,7 +271,7 @@ func (r *run) steps(c *Cause) []Step {
 	}
 	// What stands in the way is mended while the sending server goes on trying.
 	steps := slices.DeleteFunc(r.stepsOf(c), func(s Step) bool {
-		return s.Phase == PhaseRetest || s.Phase == PhaseRewarm || s.Phase == PhaseCleanUp && s.Action == finding.Remove // no address is given up before its mail is
+		return s.Phase == PhaseRetest || s.Phase == PhaseRewarm || s.Action == finding.Remove // no address is given up before its mail is
 	})
 	what := "Do nothing yet: the sending server goes on trying by itself."
 	if c.Kind == bounce.UnknownDomain && c.State == Confirmed {
@@ -239,7 +283,11 @@ func (r *run) steps(c *Cause) []Step {
 	if len(r.statements) > 1 {
 		what = r.fillFor(*c, "For {addr}: ") + what
 	}
-	return append(slices.Clone(steps), Step{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: what, Verify: "No report of failure follows."})
+	wait := Step{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: what, Verify: "No report of failure follows."}
+	if len(steps) > 0 {
+		wait.Phase = PhaseStop
+	}
+	return append(slices.Clone(steps), wait)
 }
 
 // stepsOf are what to do about a cause whose mail was refused for good.
@@ -272,6 +320,12 @@ func (r *run) stepsOf(c *Cause) []Step {
 	if c.Kind == bounce.IPReputation && c.rec != nil && c.rec.Permanence == bounce.Temporary {
 		return r.slowSteps(c)
 	}
+	if c.Kind == bounce.Greylisted && r.of(c).Action == bounce.Failed && r.gaveBack() {
+		return []Step{
+			{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: "Have the sending server try again by itself, after 5, 15 and 60 minutes and for up to five days: it gave the mail back after a refusal that passes.", Verify: "Its log shows a second try."},
+			{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.fillFor(*c, "Send the mail to {addr} again now: it was given up, and does not go by itself."), Verify: "The mail is accepted."},
+		}
+	}
 	switch c.Kind {
 	case bounce.DynamicIP:
 		if c.State == Contradicted {
@@ -289,9 +343,12 @@ func (r *run) stepsOf(c *Cause) []Step {
 		return r.relaySteps(c)
 	}
 	steps := r.table(c.Kind, c)
+	if c.Kind == bounce.IPReputation && r.of(c).Because.Rule == unknownRule {
+		steps[0] = Step{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: r.fillFor(*c, "Give the PTR name of {ip} under a domain of your own, and put an imprint with contact data on a web page of that domain: the receiver does not know the address yet, and nothing bad of it."), URL: r.of(c).Because.Source, Verify: "The page answers under the domain of the PTR name."}
+	}
 	if c.Kind == bounce.IPReputation && strings.Contains(r.of(c).Reply.Text, "part of their network") {
 		// Microsoft's words: it blocks a network, of which the sender's address is a part.
-		steps = append([]Step{{Phase: PhaseRepair, Action: finding.Request, Who: r.server(), What: r.fillFor(*c, "Tell the provider of {ip}, with this reply: it speaks of the provider's network, where others may be the cause."), URL: r.of(c).Because.Source}}, steps...)
+		steps = append([]Step{{Phase: PhaseDelist, Action: finding.Request, Who: r.server(), What: r.fillFor(*c, "Tell the provider of {ip}, with this reply: it speaks of the provider's network, where others may be the cause."), URL: r.of(c).Because.Source}}, steps...)
 	}
 	if c.Kind == bounce.Compromised && r.has(bounce.IPListed) {
 		// The list's own steps say how to mend it.
@@ -317,6 +374,9 @@ func (r *run) table(kind CauseKind, c *Cause) []Step {
 func (r *run) step(row stepRow, c *Cause) Step {
 	s := Step{Phase: row.phase, Action: row.action, Who: r.fillFor(*c, row.who), Verify: r.fillFor(*c, row.verify), URL: row.url}
 	s.What = strings.ReplaceAll(r.fillFor(*c, row.what), "{mistake}", c.Detail)
+	if c.Kind == bounce.Misconfigured && row.phase == PhaseAsk && r.of(c).Because.Rule == resolverRule {
+		s.What += " It is to ask through a resolver of its own, or with a key, and to count the answers 127.0.0.2 to 127.0.0.11 alone (Postfix: reject_rbl_client zen.spamhaus.org=127.0.0.[2..11])."
+	}
 	if next := r.contact(c); c.Kind == bounce.Moved && next != "" {
 		s.What = r.fillFor(*c, "Replace {addr} by "+next+", which the reply names, once its owner confirms it.")
 	}
@@ -331,8 +391,8 @@ func (r *run) step(row stepRow, c *Cause) Step {
 		if contact := r.contact(c); contact != "" {
 			s.What = r.fillFor(*c, "Ask the receiver to lift its block of {ip}, by mail from another address to "+contact+", with the address, its host name and this reply.")
 		}
-		if source := r.of(c).Because.Source; s.URL == "" && strings.HasPrefix(source, "https://") {
-			s.URL = source // the provider's own page
+		if source := r.of(c).Because.Source; (s.URL == "" || strings.Contains(s.URL, "mail.live.com")) && strings.HasPrefix(source, "https://") {
+			s.URL = source // the provider's own page, of now
 		}
 	}
 	return s
@@ -414,9 +474,13 @@ func (r *run) serviceSteps(c *Cause) []Step {
 // slowSteps are for a receiver that puts mail off for what it thinks of the
 // address: it opens by itself when less comes.
 func (r *run) slowSteps(c *Cause) []Step {
+	later := "Try again in some hours; the receiver opens by itself."
+	if r.gaveUp(r.of(c)) {
+		later = "Then send again, a little at a time: what was given up does not go by itself."
+	}
 	return []Step{
 		{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: r.fillFor(*c, "Send less from {ip} to this receiver, to people who read your mail first, and look for complaints and old addresses.")},
-		{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: "Try again in some hours; the receiver opens by itself.", Verify: "The mail is accepted."},
+		{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: later, Verify: "The mail is accepted."},
 		{Phase: PhaseCleanUp, Action: finding.Request, Who: r.server(), What: "If it stays so for days, ask the receiver to look at it.", URL: r.page(c)},
 	}
 }
@@ -633,11 +697,11 @@ func (r *run) relaySteps(c *Cause) []Step {
 func (r *run) holdOf(c Cause) *Hold {
 	row := rowOf(c.Kind)
 	switch {
-	case c.Kind == bounce.IPReputation && r.of(&c).Permanence == bounce.Temporary:
-		return &Hold{Scope: row.hold, What: r.fill("mail from {ip} to this receiver"), Until: "it takes mail again"}
+	case (c.Kind == bounce.IPReputation || c.Kind == bounce.DomainReputation) && r.of(&c).Permanence == bounce.Temporary:
+		return nil // it is to go on with less
 	case c.Kind == bounce.SPFFailed && c.Fault == NotTold:
 		return nil // somebody else's server: it can never pass, and the sender's own does
-	case row.hold == "" || c.State == Cleared || c.State == Contradicted || c.State == Unstated || c.Fault == OfESP || c.Fault == OfReceiver || c.Fault == OfRecipient || c.Fault == OfListOperator || c.Fault == OfForwarder && c.Kind != bounce.DKIMFailed:
+	case row.hold == "" || c.State == Cleared || c.State == Contradicted || c.State == Unstated || c.Fault == OfESP || c.Fault == OfReceiver || c.Fault == OfRecipient || c.Fault == OfListOperator || c.Fault == OfForwarder:
 		return nil
 	case c.Kind == bounce.IPListed && c.State == NotCheckable && c.Fault == OfSender: // a block of its own, as by reputation
 		return &Hold{Scope: "receiver", What: r.fill("mail from {ip} to this receiver"), Until: row.until}
@@ -655,8 +719,6 @@ func (r *run) holdOf(c Cause) *Hold {
 		what = "mail that names the listed domain"
 	case c.Kind == bounce.DomainReputation:
 		what = "mail of {from} to this receiver, but for those who read it"
-	case c.Kind == bounce.DKIMFailed && c.Fault == OfForwarder:
-		what = "mail of {from} to this list"
 	}
 	return &Hold{Scope: row.hold, What: r.fill(what), Until: cmp.Or(c.until, row.until)}
 }

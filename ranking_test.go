@@ -22,7 +22,9 @@ var rankingRules = []struct {
 	{"1. a refusal by the sender's own relay is told apart", "97-", func(d *Diagnosis) bool {
 		return d.Causes[1].Kind == bounce.AuthRequired && strings.Contains(d.Causes[1].Detail, "never asked")
 	}},
-	{"1. a suppression list of the service is told apart", "77-", func(d *Diagnosis) bool { return top(d) == bounce.Suppressed && d.Fault == OfESP }},
+	{"1. a suppression list of the service is told apart", "77-", func(d *Diagnosis) bool {
+		return top(d) == bounce.Suppressed && d.Fault == OfRecipient && strings.HasPrefix(d.Headline.Who, "Your sending service did not send")
+	}},
 	{"2. the receiver's address comes before the caller's, and the difference is said", "15-", func(d *Diagnosis) bool {
 		return d.RefusedIP.Is6() && noted(d, "The receiver names 2001:db8:25::1")
 	}},

@@ -162,6 +162,18 @@ func TestPanickingResolver(t *testing.T) {
 	}
 }
 
+// Nor does one that panics about a mail server's address end the process.
+func TestPanicBehindAnMX(t *testing.T) {
+	zone := resolvetest.New(t, "recipient.example. MX 10 mx.recipient.example.\n")
+	d, err := (&rebound.Diagnoser{Resolver: breaking{zone, "mx.recipient.example"}}).Diagnose(t.Context(), rebound.Case{Reply: "550 5.1.2 <anna@recipient.example>: Recipient address rejected: Domain not found", Recipient: "anna@recipient.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := d.Checks[len(d.Checks)-1]; c.Name != "recipient" || c.Outcome != finding.Broke || d.Causes[0].State != rebound.NotAsked {
+		t.Errorf("%+v, %+v", c, d.Causes[0])
+	}
+}
+
 type breaking struct {
 	resolve.Resolver
 	name string
@@ -220,8 +232,8 @@ func TestBusyMailbox(t *testing.T) {
 		"450 4.2.1 Too many messages for this user from your IP address today": rebound.OfSender,
 	} {
 		d := diagnose(t, hosted, rebound.Case{Reply: reply, IP: netip.MustParseAddr("198.51.100.23"), Recipient: "anna@recipient.example"})
-		if d.Causes[0].Kind != bounce.RateLimited || d.Fault != want || (d.Hold == nil) != (want == rebound.OfRecipient) {
-			t.Errorf("%s: %s, fault %s, hold %+v", reply, d.Causes[0].Kind, d.Fault, d.Hold)
+		if d.Causes[0].Kind != bounce.RateLimited || d.Fault != want || d.Hold != nil || d.Response != map[rebound.Fault]bounce.Response{rebound.OfRecipient: bounce.Retry, rebound.OfSender: bounce.SlowDown}[want] {
+			t.Errorf("%s: %s, fault %s, response %s, hold %+v", reply, d.Causes[0].Kind, d.Fault, d.Response, d.Hold)
 		}
 	}
 }

@@ -36,7 +36,7 @@ type Asked struct {
 
 	// Listed are the block lists that held the refused address or a domain of the sender,
 	// each as a sentence; nil in a diagnosis of a version that did not keep them.
-	Listed []string `json:"listed"`
+	Listed []string `json:"listed,omitzero"`
 
 	// Message is the mail as it is now, where it was changed; it is not kept in JSON.
 	Message []byte `json:"-"`
@@ -172,7 +172,11 @@ func (d *Diagnosis) changed(old *Diagnosis) []string {
 		now := d.listings()
 		for _, text := range now {
 			if !slices.Contains(old.Asked.Listed, text) {
-				changed = append(changed, "New: "+text+".")
+				word := "New: "
+				if !old.asked() {
+					word = "Seen now, and perhaps not asked then: "
+				}
+				changed = append(changed, word+text+".")
 			}
 		}
 		for _, text := range old.Asked.Listed {
@@ -215,14 +219,22 @@ func (d *Diagnosis) answers(old *Diagnosis) []string {
 		for _, e := range c.Evidence {
 			name, was, ok := strings.Cut(e.Text, ": ")
 			is := now[name]
-			if e.Kind != finding.KindDNS || !ok || is == "" || is == was || told[name] || c.Kind.Category() == bounce.Listed || len(changed) == maxAnswers {
+			if e.Kind != finding.KindDNS || !ok || is == "" || sameSet(is, was) || told[name] || c.Kind.Category() == bounce.Listed || len(changed) == maxAnswers {
 				continue
 			}
 			told[name] = true
-			changed = append(changed, fmt.Sprintf("%s was %s, and is %s.", name, was, is))
+			changed = append(changed, fmt.Sprintf("%s was %s, and is %s.", name, strings.TrimSuffix(was, "."), strings.TrimSuffix(is, ".")))
 		}
 	}
 	return changed
+}
+
+// sameSet reports whether two answers hold the same records: servers give them in any order.
+func sameSet(a, b string) bool {
+	x, y := strings.Split(a, ", "), strings.Split(b, ", ")
+	slices.Sort(x)
+	slices.Sort(y)
+	return slices.Equal(x, y)
 }
 
 // stateWords are the states as they stand in a sentence.
@@ -278,9 +290,6 @@ func (d *Diagnosis) progress(s Step) (Progress, string) {
 	if s.List != "" {
 		return d.listed(s.List)
 	}
-	if progress, why, ok := d.inMail(s); ok {
-		return progress, why
-	}
 	last := s.Phase == PhaseRetest || s.Phase == PhaseRewarm
 	again := !last && slices.ContainsFunc(d.Plan, func(n Step) bool { return n.What == s.What })
 	at := unspoken
@@ -289,6 +298,9 @@ func (d *Diagnosis) progress(s Step) (Progress, string) {
 		at = min(at, d.standing(kind, last && d.stated()))
 	}
 	cleared := at == gone || at == unspoken && !again && len(s.For) > 0 && d.asked()
+	if progress, why, ok := d.inMail(s); ok && !cleared {
+		return progress, why
+	}
 	switch {
 	case cleared && last:
 		return Due, "Nothing stands in its way now."
@@ -317,7 +329,7 @@ func (d *Diagnosis) stated() bool {
 func (d *Diagnosis) holds(rec *finding.Record) bool {
 	return rec.New != "" && slices.ContainsFunc(d.DNS, func(a resolve.Answer) bool {
 		_, text, _ := strings.Cut(a.String(), ": ")
-		return a.Name == strings.TrimSuffix(rec.Name, ".") && a.Type.String() == rec.Type && text == rec.New
+		return a.Name == strings.TrimSuffix(rec.Name, ".") && a.Type.String() == rec.Type && slices.Contains(strings.Split(text, ", "), rec.New)
 	})
 }
 

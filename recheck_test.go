@@ -285,7 +285,7 @@ func TestRecheckTellsWhatIsThereNow(t *testing.T) {
 		why, changed                     string
 	}{
 		{"an SBL entry turned PBL", "554 5.7.1 Client host [198.51.100.23] blocked using zen.spamhaus.org", "", healthy + zen + "2\n", healthy + zen + "11\n", rebound.StayHeld, "198.51.100.23 is on Spamhaus PBL", "Gone: 198.51.100.23 is on Spamhaus SBL."},
-		{"a wrong PTR record", "450 4.7.25 Client host rejected: cannot find your reverse hostname, [198.51.100.23]", "", ptr, ptr + "23.100.51.198.in-addr.arpa. PTR wrong.shop.example.\n", rebound.StayHeld, "does not lead back", "23.100.51.198.in-addr.arpa PTR was NXDOMAIN, and is wrong.shop.example.."},
+		{"a wrong PTR record", "450 4.7.25 Client host rejected: cannot find your reverse hostname, [198.51.100.23]", "", ptr, ptr + "23.100.51.198.in-addr.arpa. PTR wrong.shop.example.\n", rebound.StayHeld, "does not lead back", "23.100.51.198.in-addr.arpa PTR was NXDOMAIN, and is wrong.shop.example."},
 		{"a HELO name that leads back", "450 4.7.1 <mail2.shop.example>: Helo command rejected: Host not found", "mail2.shop.example", healthy, healthy + "mail2.shop.example. A 198.51.100.23\n", rebound.Resume, "that is not so now", "seen then, gone now"},
 		{"listed by another since", "450 4.7.25 Client host rejected: cannot find your reverse hostname, [198.51.100.23]", "", ptr, healthy + zen + "2\n", rebound.SendOneTest, "But 198.51.100.23 is on Spamhaus", "New: 198.51.100.23 is on Spamhaus ZEN."},
 	} {
@@ -312,6 +312,44 @@ func TestRecheckTellsWhatIsThereNow(t *testing.T) {
 	}
 }
 
+// A record that is there now is done, whatever else its name holds and in whatever order;
+// the same records in another order are no change.
+func TestRecheckOfRecords(t *testing.T) {
+	s, d := saved(t, "38-spf-lacks-a-server-of-yours")
+	i := slices.IndexFunc(d.Plan, func(s rebound.Step) bool { return s.Record != nil && s.Record.Type == "TXT" })
+	if i < 0 {
+		t.Fatalf("no record to publish: %+v", d.Plan)
+	}
+	rec := d.Plan[i].Record
+	zone := "shop.example. TXT \"site-verification=1\"\n" + strings.Replace(s.zone, rec.Old, rec.New, 1)
+	r := recheck(t, s, d, resolvetest.New(t, zone), 48*time.Hour)
+	if r.Steps[i].Progress != rebound.Done || !slices.ContainsFunc(r.Changed, func(c string) bool { return strings.HasPrefix(c, "shop.example TXT was ") }) {
+		t.Errorf("published: %+v, %q", r.Steps[i], r.Changed)
+	}
+	other := strings.Replace(s.zone, "recipient.example. MX 10 mx1.recipient.example.\n", "recipient.example. MX 10 mx2.recipient.example.\nrecipient.example. MX 10 mx1.recipient.example.\n", 1)
+	again := strings.Replace(s.zone, "recipient.example. MX 10 mx1.recipient.example.\n", "recipient.example. MX 10 mx1.recipient.example.\nrecipient.example. MX 10 mx2.recipient.example.\n", 1)
+	first, err := (&rebound.Diagnoser{Resolver: resolvetest.New(t, other), Now: func() time.Time { return s.Now }}).Diagnose(t.Context(), rebound.Case{Reply: "550 5.1.1 User unknown", Recipient: "anna@recipient.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := recheck(t, s, first, resolvetest.New(t, again), time.Hour); len(r.Changed) != 0 {
+		t.Errorf("another order: %q", r.Changed)
+	}
+}
+
+// What was not asked then is no new listing.
+func TestRecheckOfWhatWasNotAsked(t *testing.T) {
+	s, _ := saved(t, "02-still-listed")
+	d, err := (&rebound.Diagnoser{Resolver: resolve.Offline{}, Now: func() time.Time { return s.Now }}).Diagnose(t.Context(), s.input())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := recheck(t, s, d, resolvetest.New(t, s.zone), time.Hour)
+	if slices.ContainsFunc(r.Changed, func(c string) bool { return strings.HasPrefix(c, "New: ") }) || !slices.ContainsFunc(r.Changed, func(c string) bool { return strings.HasPrefix(c, "Seen now, and perhaps not asked then: ") }) {
+		t.Errorf("%q", r.Changed)
+	}
+}
+
 // The mail as it is now tells which of its lines were changed.
 func TestRecheckOfAChangedMail(t *testing.T) {
 	s, d := saved(t, "44-the-filter-dislikes-the-text")
@@ -334,7 +372,7 @@ func TestRecheckOfAChangedMail(t *testing.T) {
 // A mail that is put off goes again by itself, and not a second time.
 func TestRecheckOfADelay(t *testing.T) {
 	s, d := saved(t, "17-delay")
-	if r := recheck(t, s, d, resolvetest.New(t, s.zone), time.Hour); r.Resume == rebound.Resume && !strings.Contains(r.Why, "do not send the mail a second time") {
+	if r := recheck(t, s, d, resolvetest.New(t, s.zone), time.Hour); r.Resume != rebound.Resume || !strings.Contains(r.Why, "do not send the mail a second time") {
 		t.Errorf("%s, %s", r.Resume, r.Why)
 	}
 }

@@ -208,17 +208,64 @@ func (r *run) forwarded(c *Cause) {
 		return
 	}
 	c.Fault, c.response = OfForwarder, bounce.AskRecipient
+	remedy := " It alone can act on the address."
+	if !ofServer(c.Kind) {
+		remedy = " It can rewrite the envelope sender (SRS), or deliver the mail itself."
+		c.Summary = fmt.Sprintf("SPF fails for %s, the server of a forwarder", r.facts.IP.Value)
+	}
+	direct := "Ask the recipient another way for the address that the mail is forwarded to, and write there directly."
+	if final := r.of(c).FinalAddress; final != "" && !strings.EqualFold(final, r.of(c).Address) {
+		direct = "Ask the recipient another way whether you may write to " + final + " directly, where the mail is forwarded to."
+	}
 	c.Detail = strings.TrimSpace(fmt.Sprintf("%s %s is %s, which took the mail from you and sent it on.", c.Detail, r.facts.IP.Value, name))
 	c.steps = []Step{
-		{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: r.fillFor(*c, fmt.Sprintf("Tell the postmaster of %s, with this reply: its server {ip} forwards mail for {addr} and was refused. It alone can act on the address.", orgDomain(name)))},
-		{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: r.fillFor(*c, "Ask the recipient another way for the address that the mail is forwarded to, and write there directly."), Verify: "No bounce follows."},
+		{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: r.fillFor(*c, fmt.Sprintf("Tell the postmaster of %s, with this reply: its server {ip} forwards mail for {addr} and was refused.%s", orgDomain(name), remedy))},
+		{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: direct, Verify: "No bounce follows."},
 	}
 	if ofServer(c.Kind) {
 		c.steps[0].URL = r.page(c)
 	} else if r.dkimLeg().state != Contradicted {
-		c.steps = append([]Step{r.signing()}, c.steps...)
+		sign := r.signing()
+		if r.of(c).Reason == bounce.SPFFailed {
+			sign.Phase = PhaseCleanUp // a receiver that refuses for SPF alone takes no heed of it
+		}
+		c.steps = append(c.steps, sign)
 	}
 }
+
+// ofClient turns a listing of the address from which a client handed the mail to the sender's
+// own server into what it is: the receiver looked it up in the Received fields.
+func (r *run) ofClient(c *Cause) {
+	ip, own := r.facts.IP.Value, r.facts.OtherIP.Value
+	if c.Kind != bounce.IPListed && c.Kind != bounce.DynamicIP || c.Fault != OfSender || !own.IsValid() || r.vouchesFor() {
+		return
+	}
+	h := headerOf(append(bytes.Clone(r.refusedHeader()), "\r\n"...))
+	if !slices.ContainsFunc(h["Received"], func(field string) bool {
+		return firstAddr(field) == ip && (submitted(field) || orgDomain(byHost(field)) == orgDomain(r.facts.HELO.Value))
+	}) {
+		return
+	}
+	c.Fault, c.response = OfReceiver, bounce.FixSender
+	c.Detail = strings.TrimSpace(fmt.Sprintf("%s %s is the address of a client that handed the mail to your server, by its Received field; your server is %s. Such lists are meant for the host that connects.", c.Detail, ip, own))
+	c.steps = []Step{
+		{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: "Leave the addresses of clients that log in out of the Received fields (Postfix: header_checks on the submission port), and send the mail again.", Verify: "The next mail's Received fields do not hold it."},
+		{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: fmt.Sprintf("Tell the recipient's postmaster by another way, with this reply: it asks the list about %s, which is not the host that connects to it.", ip)},
+	}
+}
+
+// onward names where mail for an address is forwarded to, when it was refused there.
+func (r *run) onward(c *Cause) {
+	rec := r.of(c)
+	if !c.Kind.OfAddress() || rec.FinalAddress == "" || rec.Address == "" || strings.EqualFold(rec.FinalAddress, rec.Address) || orgDomain(rec.FinalAddress) == orgDomain(rec.Address) {
+		return
+	}
+	c.Detail = strings.TrimSpace(fmt.Sprintf("%s forwards its mail to %s, which is what the reply is about. %s", rec.Address, rec.FinalAddress, c.Detail))
+}
+
+// gaveBack reports whether what came back is a message in which the sending server gives the
+// mail back, and not a reply as it was given.
+func (r *run) gaveBack() bool { return len(r.Bounce) > 0 || r.report.ReportingMTA != "" }
 
 // signing is the repair that outlives forwarding.
 func (r *run) signing() Step {
@@ -250,7 +297,7 @@ func (r *run) brokenFurther(c *Cause) {
 	c.Detail = fmt.Sprintf("%s took the mail for %s and sent it on to %s, which refused it: forwarding breaks SPF, and DKIM where it changes the mail. The mail as it left you passes now.", name, r.of(c).Address, r.of(c).FinalAddress)
 	c.steps = []Step{
 		{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: r.fillFor(*c, fmt.Sprintf("Tell the postmaster of %s, with this reply: its forwarding of mail for {addr} breaks it. It is to change neither subject nor text, and to seal with ARC.", orgDomain(name)))},
-		{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: "Ask the recipient another way for the address that the mail is forwarded to, and write there directly. Change nothing of SPF, DKIM or DMARC.", Verify: "No bounce follows."},
+		{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: "Ask the recipient another way whether you may write to " + r.of(c).FinalAddress + " directly. Change nothing of SPF, DKIM or DMARC.", Verify: "No bounce follows."},
 	}
 }
 

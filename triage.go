@@ -82,7 +82,8 @@ const (
 	diagnosing   = 50
 	sideBySide   = 8 // diagnoses at a time
 	maxExamples  = 5
-	manyDomains  = 10 // out of reach, from which the way out is in doubt
+	maxDomains   = 1000 // that have groups of their own; those beyond share one for each kind of refusal
+	manyDomains  = 10   // out of reach, from which the way out is in doubt
 	groupOfOther = CauseKind("other-groups")
 )
 
@@ -102,15 +103,16 @@ func (d *Diagnoser) Triage(ctx context.Context, items iter.Seq[Item], o TriageOp
 }
 
 type triage struct {
-	d      *Diagnoser
-	o      TriageOptions
-	out    *Triaged
-	groups map[groupKey]*Group
-	order  []*Group
-	seen   map[string]*Group   // addresses; nil for those to keep
-	claims map[string][]*Group // groups that suppress an address beside the one in seen
-	over   int                 // addresses beyond maxSuppress
-	unread int                 // items that hold nothing to read
+	d       *Diagnoser
+	o       TriageOptions
+	out     *Triaged
+	groups  map[groupKey]*Group
+	order   []*Group
+	seen    map[string]*Group   // addresses; nil for those to keep
+	claims  map[string][]*Group // groups that suppress an address beside the one in seen
+	over    int                 // addresses beyond maxSuppress
+	domains int                 // groups that hang on the recipients' domain
+	unread  int                 // items that hold nothing to read
 }
 
 // A part is what one bounce says of some of its recipients.
@@ -181,6 +183,7 @@ func (d *Diagnoser) parts(c Case) ([]part, *bounce.Report) {
 	r := d.newRun(c, report)
 	r.state()
 	r.gather()
+	r.heedHistory()
 	if r.foreign != nil {
 		return []part{{key: groupKey{kind: NotYours}, fault: OfNobody, count: 1}}, report
 	}
@@ -268,6 +271,11 @@ func ofDomain(kind CauseKind) bool {
 }
 
 func (t *triage) add(item Item, report *bounce.Report, p part) {
+	if ofDomain(p.key.kind) && t.groups[p.key] == nil {
+		if t.domains++; t.domains > maxDomains { // an outage must not crowd out what else is wrong
+			p.key.domain = ""
+		}
+	}
 	g := t.groups[p.key]
 	if g == nil && len(t.order) >= maxGroups {
 		p.key, p.fault = groupKey{kind: groupOfOther}, NotTold

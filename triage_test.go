@@ -106,6 +106,64 @@ func TestTriageByTheRecipientsDomain(t *testing.T) {
 	}
 }
 
+// An outage of many domains does not crowd out what else is wrong.
+func TestTriageOfAnOutage(t *testing.T) {
+	var items []rebound.Item
+	for i := range 2100 {
+		items = append(items, rebound.Item{Case: rebound.Case{Reply: "connect to mx.far.example[192.0.2.9]:25: Connection timed out", Recipient: fmt.Sprintf("a@d%d.example", i)}})
+	}
+	for range 5 {
+		items = append(items, rebound.Item{Case: rebound.Case{Reply: "554 5.7.1 Client host [198.51.100.23] blocked using zen.spamhaus.org", Recipient: "b@recipient.example"}})
+	}
+	out := (&rebound.Diagnoser{Resolver: resolve.Offline{}}).Triage(t.Context(), slices.Values(items), rebound.TriageOptions{Diagnose: -1})
+	if out.Groups[0].Kind != bounce.IPListed || out.Groups[0].Count != 5 || out.Keep != 2101 || !slices.ContainsFunc(out.Notes, func(n string) bool { return strings.Contains(n, "port 25") }) {
+		t.Errorf("%d groups, the first %+v; keep %d, %q", len(out.Groups), out.Groups[0], out.Keep, out.Notes)
+	}
+}
+
+// What DNS says of a domain takes an address from one group and not from another that has
+// its own reason, and what was put off decides for nobody: in whatever order they come.
+func TestTriageOfOneAddressTwice(t *testing.T) {
+	d := rebound.Diagnoser{Resolver: resolvetest.New(t, "here.example. MX 10 mx.here.example.\nmx.here.example. A 192.0.2.8\n")}
+	item := func(reply, address string) rebound.Item {
+		rep := bounce.ParseReply(reply)
+		rep.Recipients[0].Address = address
+		if reply[0] == '4' {
+			rep.Kind, rep.Recipients[0].Action = bounce.Delay, bounce.Delayed
+		}
+		return rebound.Item{Case: rebound.Case{Report: rep, Recipient: address}}
+	}
+	items := []rebound.Item{
+		item("550 5.1.2 Host or domain name not found", "a@here.example"), item("550 5.1.1 User unknown", "a@here.example"),
+		item("450 4.1.2 Domain not found", "b@gone.example"), item("550 5.1.2 Domain not found", "c@gone.example"),
+	}
+	for range 2 {
+		out := d.Triage(t.Context(), slices.Values(items), rebound.TriageOptions{})
+		slices.Sort(out.Suppress)
+		if !slices.Equal(out.Suppress, []string{"a@here.example", "c@gone.example"}) || out.Keep != 1 {
+			t.Errorf("suppress %q, keep %d", out.Suppress, out.Keep)
+		}
+		slices.Reverse(items)
+	}
+}
+
+// What was known of an address counts in a triage too; never for a fault of the sender's.
+func TestTriageHeedsHistory(t *testing.T) {
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	d := rebound.Diagnoser{Resolver: resolve.Offline{}, Now: func() time.Time { return now }}
+	full := func(days int) bounce.Event {
+		return bounce.Event{Time: now.AddDate(0, 0, -days), Address: "anna@recipient.example", Reason: bounce.MailboxFull, Permanence: bounce.Temporary}
+	}
+	for reply, want := range map[string]int{"452 4.2.2 Mailbox full": 1, "554 5.7.1 Client host [198.51.100.23] blocked using zen.spamhaus.org": 0} {
+		c := rebound.Case{Reply: reply, Recipient: "anna@recipient.example", History: []bounce.Event{full(9), full(5), full(2)}}
+		out := d.Triage(t.Context(), slices.Values([]rebound.Item{{Case: c}}), rebound.TriageOptions{})
+		one, err := d.Diagnose(t.Context(), c)
+		if err != nil || len(out.Suppress) != want || len(one.Suppress) != want {
+			t.Errorf("%s: %v, triage %q, diagnosis %q", reply, err, out.Suppress, one.Suppress)
+		}
+	}
+}
+
 // The same bounces give the same, however they are spread over cores; an address counts
 // once; what is nothing is left out, and told.
 func TestTriageOfOddities(t *testing.T) {

@@ -173,8 +173,24 @@ func (l *List) StepsFor(codes []Code) []Step {
 	return steps
 }
 
-// called says for which entries a step is, by the names that people see on the list's pages.
+// called says for which entries a step is, by the names that people see on the list's
+// pages; with the codes where another step is for others of the same name.
 func (l *List) called(s *Step) string {
+	names := l.partsOf(s)
+	text := "it is " + strings.Join(names, " or ")
+	switch {
+	case len(names) == 0:
+		return "the code is " + s.Code
+	case slices.ContainsFunc(l.Steps, func(other Step) bool {
+		return other.Code != "" && other.Code != s.Code && slices.Equal(l.partsOf(&other), names)
+	}):
+		return text + " (" + s.Code + ")"
+	}
+	return text
+}
+
+// partsOf are the names of the entries that a step is for.
+func (l *List) partsOf(s *Step) []string {
 	var names []string
 	for _, c := range l.Codes {
 		of := Code{Addr: netip.AddrFrom4([4]byte{c.ranges[0][0], c.ranges[1][0], c.ranges[2][0], c.ranges[3][0]}), Meaning: c.Meaning}
@@ -182,10 +198,7 @@ func (l *List) called(s *Step) string {
 			names = append(names, name)
 		}
 	}
-	if len(names) == 0 {
-		return "the code is " + s.Code
-	}
-	return "it is " + strings.Join(names, " or ")
+	return names
 }
 
 // Part is the name that the operator gives to entries of this code, such as "XBL" in "XBL:

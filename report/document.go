@@ -296,7 +296,11 @@ func recipients(list []bounce.Recipient) []line {
 		if r.Suppress {
 			kept = "suppress"
 		}
-		rows = append(rows, line{Label: r.Address, Text: fmt.Sprintf("%s, %s (%s; %s)", r.Action, r.Reason, r.Permanence, kept)})
+		text := fmt.Sprintf("%s, %s (%s; %s)", r.Action, r.Reason, r.Permanence, kept)
+		if r.Action != bounce.Failed && r.Action != bounce.Delayed {
+			text = string(r.Action) // nothing was refused
+		}
+		rows = append(rows, line{Label: r.Address, Text: text})
 	}
 	return rows
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/urfave/cli/v3"
 
@@ -205,38 +206,51 @@ func redact(s string) string {
 	return cutWord.ReplaceAllString(mailAddress.ReplaceAllString(s, "***$1$2"), "…")
 }
 
-// offices are local parts that name nobody, and words of their own.
-var offices = []string{"abuse", "admin", "billing", "contact", "hello", "info", "mail", "mailbox", "news", "newsletter", "office", "postmaster", "root", "sales", "service", "support", "test", "user", "webmaster"}
-
-// redactPeople masks addresses, and the local parts of a diagnosis's recipients where they
-// stand alone: "user anna.smith not found".
-func redactPeople(d *rebound.Diagnosis) func(string) string {
-	var names []string
-	add := func(address string) {
-		local, _, _ := strings.Cut(address, "@")
-		if len(local) >= 4 && !slices.Contains(offices, strings.ToLower(local)) && len(names) < maxNames {
-			names = append(names, regexp.QuoteMeta(local))
+// redactPeople masks addresses, and in what receivers wrote the local parts of the recipients
+// where they stand alone: "user anna.smith not found".
+func redactPeople(list ...*rebound.Diagnosis) func(string) string {
+	names := map[string]bool{}
+	var replies []string
+	for _, d := range list {
+		addresses := []string{d.Facts.Recipient.Value}
+		for _, rec := range d.Recipients {
+			addresses = append(addresses, rec.Address, rec.FinalAddress)
+			if text := rebound.Plain(rec.Reply.Text); text != "" && len(replies) < maxNames {
+				replies = append(replies, text)
+			}
+		}
+		for _, address := range addresses {
+			if local, _, ok := strings.Cut(address, "@"); ok && local != "" && len(names) < maxNames {
+				names[strings.ToLower(local)] = true
+			}
 		}
 	}
-	add(d.Facts.Recipient.Value)
-	for _, rec := range d.Recipients {
-		add(rec.Address)
-		add(rec.FinalAddress)
-	}
-	if len(names) == 0 {
-		return redact
-	}
-	alone := regexp.MustCompile(`(?i)\b(?:` + strings.Join(names, "|") + `)\b`)
 	return func(s string) string {
-		if s = redact(s); strings.Contains(s, " ") { // a word alone is a value of the library's own
-			s = alone.ReplaceAllString(s, "***")
+		masked := redact(s)
+		if slices.ContainsFunc(replies, func(reply string) bool { return quotes(s, reply) }) {
+			masked = nameWord.ReplaceAllStringFunc(masked, func(w string) string {
+				if names[strings.ToLower(strings.Trim(w, "."))] {
+					return "***"
+				}
+				return w
+			})
 		}
-		return s
+		return masked
 	}
 }
 
-// maxNames bounds the local parts that are looked for.
-const maxNames = 100
+// maxNames bounds the local parts, and the replies in which they are looked for.
+const maxNames = 1000
+
+// nameWord is what may be a local part, or the name of a host.
+var nameWord = regexp.MustCompile(`[\pL\pN._+-]+`)
+
+// quotes reports whether a text holds the beginning of a reply, or is a piece of it.
+func quotes(text, reply string) bool {
+	const beginning = 24
+	text = rebound.Plain(text)
+	return text != "" && (strings.Contains(text, string([]rune(reply)[:min(beginning, utf8.RuneCountInString(reply))])) || len(text) > 3 && strings.Contains(text, " ") && strings.Contains(reply, text) || strings.Contains(text, "://") && strings.Contains(reply, text))
+}
 
 func (r redactor) Write(b []byte) (int, error) {
 	masked := []byte(r.mask(string(b)))

@@ -352,9 +352,11 @@ func TestRedactEveryForm(t *testing.T) {
 		}
 	}
 	for _, form := range []string{"-json", "-markdown", "-now=2026-11-24"} {
-		out, _, _ := command(t, "", "diagnose", "-offline", "-redact", form, "-reply", "550 5.1.1 User unknown (anna.smith)", "-recipient", "anna.smith@recipient.example")
-		if strings.Contains(out, "anna") || !strings.Contains(out, "User unknown") {
-			t.Errorf("%s names the user: %s", form, out)
+		for _, name := range []string{"anna.smith", "bob", "rené", "recipient", "shop"} {
+			out, _, _ := command(t, "", "diagnose", "-offline", "-redact", form, "-reply", "550 5.1.1 User unknown ("+name+"), see https://x.example/?u="+name+"&b=1", "-recipient", name+"@recipient.example")
+			if strings.Contains(out, "("+name) || strings.Contains(out, "="+name) || !strings.Contains(out, "User unknown (***)") || !strings.Contains(out, "***@recipient.example does not exist") && form != "-markdown" {
+				t.Errorf("%s names %s: %s", form, name, out)
+			}
 		}
 	}
 	// On a page and in Markdown, what a local part may hold is written as entities.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -159,6 +160,24 @@ func TestLogWithAnEnd(t *testing.T) {
 		line("10:30:00", "4F3", "c@recipient.example", "5.1.1", "bounced", "host mx1.recipient.example[192.0.2.25] said: 550 5.1.1 User unknown (in reply to RCPT TO command)"))
 	out, errOut, status := command(t, "", "triage", "-offline", log)
 	if status != exitDone || !strings.HasPrefix(out, "Bounces  2 bounces in 2 groups; 1 address to suppress, 1 to keep.") || !strings.Contains(out, "mail.log:4") {
+		t.Errorf("status %d, %s\n%s", status, errOut, out)
+	}
+}
+
+// A mail that waits is told, however many waited before it and went in the end.
+func TestLogOfManyThatWent(t *testing.T) {
+	var log strings.Builder
+	line := func(i int, status, dsn, said string) {
+		fmt.Fprintf(&log, "Nov 24 10:00:00 mx postfix/smtp[71]: 4F%d: to=<a%d@recipient.example>, relay=mx1.recipient.example[192.0.2.25]:25, delay=1, delays=0/0/1/0, dsn=%s, status=%s (%s)\n", i, i, dsn, status, said)
+	}
+	for i := range 1003 {
+		line(i, "deferred", "4.2.0", "host mx1.recipient.example[192.0.2.25] said: 450 4.2.0 Greylisted (in reply to RCPT TO command)")
+		if i < 1000 {
+			line(i, "sent", "2.0.0", "250 2.0.0 ok")
+		}
+	}
+	out, errOut, status := command(t, "", "triage", "-offline", file(t, "mail.log", log.String()))
+	if status != exitDone || !strings.HasPrefix(out, "Bounces  3 bounces in 1 group") {
 		t.Errorf("status %d, %s\n%s", status, errOut, out)
 	}
 }

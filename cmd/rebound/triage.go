@@ -70,7 +70,7 @@ func (a *app) triage(ctx context.Context, c *cli.Command) error {
 			return plainError(err)
 		}
 	}
-	if err := errors.Join(a.show(c, "", report.Triage(out), out, redact), source.close()); err != nil {
+	if err := errors.Join(a.show(c, "", report.Triage(out), out, redactPeople(diagnoses(out)...)), source.close()); err != nil {
 		return err
 	}
 	return a.finish(c)
@@ -198,6 +198,17 @@ func (a *app) serviceItems(name string, r io.Reader, yield func(rebound.Item) bo
 	return nil
 }
 
+// diagnoses are those of the groups.
+func diagnoses(t *rebound.Triaged) []*rebound.Diagnosis {
+	var list []*rebound.Diagnosis
+	for i := range t.Groups {
+		if d := t.Groups[i].Diagnosis; d != nil {
+			list = append(list, d)
+		}
+	}
+	return list
+}
+
 // reportItems reads what "rebound bounce -json" wrote.
 func (a *app) reportItems(name string, r io.Reader, yield func(rebound.Item) bool) error {
 	d := json.NewDecoder(r)
@@ -270,10 +281,10 @@ func (a *app) logItems(name string, r io.Reader, yield func(rebound.Item) bool) 
 				d = delivery{strings.Clone(d.queue), strings.Clone(d.to)} // not the whole line
 				order = append(order, d)
 			}
+			waiting[d] = item
 			if len(order) > 2*len(waiting)+batchOrder {
 				order = slices.DeleteFunc(order, func(d delivery) bool { _, ok := waiting[d]; return !ok })
 			}
-			waiting[d] = item
 			continue
 		case before:
 			delete(waiting, d)

@@ -394,6 +394,9 @@ func (r *run) compareAuth(s statement, c *Cause) {
 		r.nameSender(c)
 		r.nameSignature(c)
 		c.steps = r.authSteps(legs)
+		if told > 0 {
+			c.steps = r.stepsOfEach(legs, c)
+		}
 		if c.Kind == bounce.SPFFailed && c.Fault == NotTold && r.dkimLeg().state != Contradicted {
 			c.steps = append(c.steps, r.signing()) // for the case that it forwards
 		}

@@ -158,8 +158,8 @@ func (r *run) addBeside(s statement, c Cause) {
 			Kind: bounce.AuthRequired, Certainty: bounce.Possible, State: NotCheckable, Fault: OfSender, Summary: "{host} is a relay on the way, and may want a login",
 			Detail: r.fillFor(Cause{rec: s.rec}, "{host} is no mail server of {domain} by DNS: the recipient's servers were never asked."), Evidence: replyEvidence(s.rec)[:1], rec: s.rec, count: s.count,
 		}
-		if s.reason == bounce.RelayDenied {
-			login.steps = []Step{} // those of the denied relay say it
+		if s.reason == bounce.RelayDenied || r.has(bounce.DynamicIP) {
+			login.steps = []Step{} // those of the denied relay, or of the range, say it
 		}
 		r.add(login)
 	case s.reason == bounce.RelayDenied && unnamed(s.rec) && r.findings.reverse != nil && (r.findings.reverse.Status == iprev.Fail || r.findings.reverse.Status == iprev.Missing):
@@ -564,6 +564,9 @@ func (r *run) byNature(s statement, c *Cause) {
 			c.Kind, c.Summary = bounce.PTR, fmt.Sprintf("{ip} is on %s for its reverse DNS", st.part.Name)
 		default:
 			c.Summary = fmt.Sprintf("%s is on %s", st.result.Target, listTitle(st))
+			if r.withoutRange(st.result) != nil {
+				c.until = "it is off the list but for its range, and mail goes by a relay"
+			}
 		}
 		return
 	}
@@ -591,7 +594,7 @@ func (r *run) listedName(c *Cause, st listState) {
 	}
 	c.Kind, c.Summary = bounce.URLReputation, fmt.Sprintf("%s, a name in the mail, is on %s", name, listTitle(st))
 	c.Detail += " Neither your domain nor your address is listed."
-	c.steps = []Step{linkStep(name)}
+	c.steps = []Step{linkStep(name), r.mended(c)}
 }
 
 // listTitle names a list by the part that holds the entry, as its operator calls it:
@@ -627,7 +630,7 @@ func (r *run) addCompromise(s statement) {
 			r.add(crackedSite(st))
 			return
 		}
-		if st.result != nil && st.result.Status == dnsbl.Listed && st.result.Has(dnsbl.Policy) && len(st.result.Codes) > 1 {
+		if r.withoutRange(st.result) != nil {
 			defer r.addRange(s, st)
 		}
 		exploit := st.result != nil && st.result.Status == dnsbl.Listed && (st.result.Has(dnsbl.Exploit) || st.result.Has(dnsbl.Botnet))
@@ -649,9 +652,7 @@ func (r *run) addRange(s statement, st listState) {
 		Kind: bounce.DynamicIP, Certainty: bounce.Certain, State: Confirmed, Fault: OfSender, Summary: "{ip} is in a range for no direct mail too",
 		Detail: fmt.Sprintf("%s holds it for that as well. That is policy about the range: it stays when the rest is gone.", st.result.List.Name), Evidence: dns(st.result.Answer), Source: st.result.List.Sources[0], rec: s.rec, count: s.count,
 	}
-	if c.steps = r.relayAdvice(); c.steps == nil {
-		c.steps = []Step{}
-	}
+	c.steps = r.relayAdvice()
 	r.add(c)
 }
 

@@ -314,7 +314,9 @@ func (r *run) do() string {
 			if short := phrase(Plain(text), room); !strings.HasSuffix(short, "…") {
 				return short + " " + s.URL
 			}
-			return who + ": " + onPage[s.Action] + " " + s.URL
+			if deed := onPage[s.Action]; deed != "" {
+				return who + ": " + deed + " " + s.URL
+			}
 		}
 	}
 	if text = phrase(Plain(strings.TrimSuffix(text, ".")), maxHeadline-headlineLabel-1); strings.HasSuffix(text, "…") {

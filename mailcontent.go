@@ -92,8 +92,12 @@ func (r *run) compareContent(_ statement, c *Cause) {
 		c.steps = []Step{r.controlStep()}
 		return
 	}
-	mended := Step{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.fillFor(*c, "Then send one test of the changed mail to {addr}; if it is accepted, send the rest."), Verify: "The receiver accepts it."}
-	c.steps = append(append([]Step{r.controlStep()}, c.steps...), mended)
+	c.steps = append(append([]Step{r.controlStep()}, c.steps...), r.mended(c))
+}
+
+// mended is the test of a mail that was changed.
+func (r *run) mended(c *Cause) Step {
+	return Step{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.fillFor(*c, "Then send one test of the changed mail to {addr}; if it is accepted, send it to the rest."), Verify: "The receiver accepts it."}
 }
 
 // compareLinks looks for the link that the receiver means.
@@ -126,7 +130,7 @@ func (r *run) compareLinks(_ statement, c *Cause) {
 	}
 	links := r.contentSteps(c, rep, func(f content.Finding) bool { return strings.HasPrefix(f.Code, "content.link-") })
 	if c.State == Confirmed {
-		c.steps = append(c.steps, links...)
+		c.steps = append(append(c.steps, links...), r.mended(c))
 		return
 	}
 	if len(asked) > 0 {
@@ -144,7 +148,7 @@ const (
 )
 
 func linkStep(domain string) Step {
-	return Step{Phase: PhaseRepair, Action: finding.Edit, Who: you, What: linksTo + domain + " out of the mail.", Verify: "A test mail to the same receiver is accepted."}
+	return Step{Phase: PhaseRepair, Action: finding.Edit, Who: you, What: linksTo + domain + " out of the mail; in place of a shortened link put the whole address of the page.", Verify: "A test mail to the same receiver is accepted."}
 }
 
 // contentSteps are the findings with the most weight, each with its line.

@@ -66,7 +66,7 @@ func (r *run) before(i int, wanted []Phase) []int {
 // mail, or the way to one receiver has nothing to do with what concerns the sender, and
 // the way through a relay nothing with the old one.
 func bound(a, b Step) bool {
-	if b.relay && !a.relay {
+	if b.relay && !a.relay && (a.Phase == PhaseDelist || slices.Contains(a.For, bounce.DynamicIP)) {
 		return false
 	}
 	if !slices.ContainsFunc(a.For, ofOne) && !slices.ContainsFunc(b.For, ofOne) {

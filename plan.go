@@ -219,7 +219,7 @@ func (r *run) addStep(s Step) {
 // retestable: after a repair, one test shows whether it worked. Other plans say
 // themselves when to try again.
 func (r *run) retestable(c Cause) bool {
-	if c.State == Cleared || c.State == Contradicted || c.Kind == bounce.DynamicIP && r.relayAdvice() != nil {
+	if c.State == Cleared || c.State == Contradicted || r.has(bounce.DynamicIP) && r.relayAdvice() != nil {
 		return false
 	}
 	if c.Kind == bounce.IPReputation && r.main().Permanence == bounce.Temporary {
@@ -249,7 +249,7 @@ func (r *run) otherWay() {
 	if !own || !other.IsValid() || !other.Is4() || r.facts.IP.Value.Is6() || c.State == Cleared || c.State == Contradicted || c.Fault != OfSender || c.Kind != bounce.IPListed && c.Kind != bounce.IPReputation {
 		return
 	}
-	r.addStep(Step{Phase: PhaseStop, Action: finding.Edit, Who: r.server(), What: fmt.Sprintf("Until then send from %s alone (Postfix: smtp_bind_address), and send this mail again.", other), Verify: fmt.Sprintf("Received lines show %s.", other), For: []CauseKind{c.Kind}})
+	r.addStep(Step{Phase: PhaseStop, Action: finding.Edit, Who: r.server(), What: fmt.Sprintf("Send from %s alone for now (Postfix: smtp_bind_address), and send this mail again.", other), Verify: fmt.Sprintf("Received lines show %s.", other), For: []CauseKind{c.Kind}})
 }
 
 // holding puts what to hold first in the plan, where no step says it yet.
@@ -514,7 +514,14 @@ func (r *run) listSteps(c *Cause) []Step {
 				item = st.result.Target.String()
 			}
 			target, _ := dnsbl.ParseTarget(item)
-			ways := r.delist(from, target, st.result)
+			result := st.result
+			if rest := r.withoutRange(result); rest != nil && c.Kind == bounce.IPListed {
+				result, from = rest, r.lists.Part(rest)
+			}
+			ways := r.delist(from, target, result)
+			if result != st.result {
+				ways[len(ways)-1].Verify = fmt.Sprintf("DNS answers %s no longer for %s.", result.Codes[0].Addr, result.Answer.Name)
+			}
 			if c.Kind == bounce.DynamicIP {
 				ways = slices.DeleteFunc(ways, smarthost)
 			}
@@ -537,6 +544,20 @@ func (r *run) listSteps(c *Cause) []Step {
 	return steps
 }
 
+// withoutRange is a listing without what it says of the address's range, where it says more
+// and a relay is the way out of that; or nil.
+func (r *run) withoutRange(res *dnsbl.Result) *dnsbl.Result {
+	if res == nil || res.Status != dnsbl.Listed || !res.Has(dnsbl.Policy) || r.relayAdvice() == nil {
+		return nil
+	}
+	rest := *res
+	rest.Codes = slices.DeleteFunc(slices.Clone(res.Codes), func(c dnsbl.Code) bool { return c.Nature == dnsbl.Policy })
+	if len(rest.Codes) == 0 {
+		return nil
+	}
+	return &rest
+}
+
 // again names the recipient where there are several.
 func (r *run) again(c *Cause, text string) string {
 	if len(r.statements) > 1 {
@@ -550,6 +571,13 @@ func (r *run) again(c *Cause, text string) string {
 func (r *run) relayAdvice() []Step {
 	if r.control() == Relay || r.control() == Shared {
 		return nil
+	}
+	if at := slices.IndexFunc(r.out.Causes, func(c Cause) bool { return c.Kind == bounce.AuthRequired }); at >= 0 {
+		c := r.out.Causes[at]
+		return []Step{
+			{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: r.fillFor(c, "Log in at {host}, on port 587 with a user name, as its reply asks; or send through another relay with a login."), Verify: "The mail is accepted.", relay: true},
+			{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.fillFor(c, "Then send one test to {addr} through it; if it is accepted, send the rest."), Verify: "The receiver accepts it.", relay: true},
+		}
 	}
 	return []Step{
 		{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: r.fill("Send through a relay with a login on port 587 from now on, your provider's smarthost or a paid one; receivers take no mail straight from such a range, and each keeps its own copy of the list."), Verify: "The Received line at the receiver names the relay.", relay: true},
@@ -738,6 +766,9 @@ func (r *run) retryAfter(c Cause) time.Duration {
 	}
 	if rec.RetryAfter > 0 {
 		return rec.RetryAfter
+	}
+	if rec.Reason == bounce.Greylisted && r.gaveBack() {
+		return 0 // it is long past
 	}
 	switch r.out.Response {
 	case bounce.Retry, bounce.SlowDown:

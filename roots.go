@@ -260,7 +260,7 @@ func (r *run) onward(c *Cause) {
 	if !c.Kind.OfAddress() || rec.FinalAddress == "" || rec.Address == "" || strings.EqualFold(rec.FinalAddress, rec.Address) || orgDomain(rec.FinalAddress) == orgDomain(rec.Address) {
 		return
 	}
-	c.Detail = strings.TrimSpace(fmt.Sprintf("%s forwards its mail to %s, which is what the reply is about. %s", rec.Address, rec.FinalAddress, c.Detail))
+	c.Summary = strings.Replace(c.Summary, "{addr}", rec.FinalAddress+", where {addr} is forwarded to,", 1)
 }
 
 // gaveBack reports whether what came back is a message in which the sending server gives the

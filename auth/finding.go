@@ -57,6 +57,9 @@ func (r *Report) spf() []finding.Finding {
 		})
 		if len(broken) > 0 {
 			f.Fixes = nil
+			if fix, ok := r.SPF.Advance(); ok {
+				f.Fixes = []finding.Fix{fix}
+			}
 			return append(list, broken...)
 		}
 	}

@@ -83,6 +83,28 @@ func (res *Result) domainOfFault() string {
 	return res.Domain
 }
 
+// Advance returns the fix that puts the term which holds the address in front, where the
+// record runs out of look-ups before it comes to that: an evaluation ends at the first match
+// (section 4.6.2). It lets nobody send whom the record does not let already; ok is false
+// where no such term stands further back.
+func (res *Result) Advance() (fix finding.Fix, ok bool) {
+	if res.Result != PermError || res.Tree == nil || res.Tree.Record == "" {
+		return finding.Fix{}, false
+	}
+	old := res.Tree.Record
+	rec := Parse(old)
+	at := slices.IndexFunc(rec.Terms, func(t Term) bool {
+		return t.Prefix.IsValid() && t.Qualifier == '+' && t.Prefix.Contains(res.IP)
+	})
+	if at <= 0 || len(rec.Faults) > 0 {
+		return finding.Fix{}, false
+	}
+	term, first := rec.Terms[at], rec.Terms[0]
+	text := strings.Join(strings.Fields(old[:first.Start]+term.Text+" "+old[first.Start:term.Start]+old[term.End:]), " ")
+	what := fmt.Sprintf("Put %s in front of the other terms of the SPF record of %s: the evaluation ends where it matches, before it runs out of look-ups. Then drop the services that no longer send for the domain.", term.Text, res.Domain)
+	return txt.Published(res.Domain, old, text, what), true
+}
+
 // Grant returns the fix that adds the address to the record that was checked:
 // before all or redirect=. It is for callers who know that the address is the
 // sender's own; ok is false where the address may send already, or where the record has a

@@ -464,3 +464,37 @@ esp.example. TXT "v=spf1 ip4:198.51.100.0/24 -all"
 	// │  └─ -all: match
 	// └─ ~all: match
 }
+
+// A term behind too many look-ups is put in front; one that is in front already, is not there,
+// or lets nobody send, is not.
+func TestAdvance(t *testing.T) {
+	zone := "many.example. TXT \"v=spf1"
+	for i := range 12 {
+		zone += fmt.Sprintf(" a:h%d.example", i)
+	}
+	behind := strings.TrimPrefix(zone, "many.example. TXT \"") + " ip4:203.0.113.0/24 -all"
+	zones := zone + " ip4:203.0.113.0/24 -all\"\n" + strings.Replace(zone, "many", "none", 1) + " -all\"\n" + strings.Replace(zone, "many", "not", 1) + " -ip4:203.0.113.9 -all\"\n"
+	for i := range 12 {
+		zones += fmt.Sprintf("h%d.example. A 192.0.2.%d\n", i, i+1)
+	}
+	for domain, want := range map[string]string{
+		"many.example": `"` + strings.Replace(strings.Replace(behind, " ip4:203.0.113.0/24", "", 1), "v=spf1", "v=spf1 ip4:203.0.113.0/24", 1) + `"`,
+		"none.example": "",
+		"not.example":  "",
+	} {
+		res := ask(t, resolvetest.New(t, zones), "203.0.113.9", "x@"+domain, "")
+		fix, ok := res.Advance()
+		got := ""
+		if ok {
+			got = fix.Record.New
+		}
+		if res.Result != PermError || got != want {
+			t.Errorf("%s: %s, %s\nwant %s", domain, res.Result, got, want)
+		}
+		if ok {
+			if again := ask(t, resolvetest.New(t, domain+". TXT "+got+"\n"), "203.0.113.9", "x@"+domain, ""); again.Result != Pass {
+				t.Errorf("%s, mended: %s", domain, again.Result)
+			}
+		}
+	}
+}

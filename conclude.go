@@ -326,7 +326,7 @@ func (r *run) do() string {
 }
 
 // onPage is what to do on a page, where the step itself does not fit beside its address.
-var onPage = map[string]string{finding.Request: "ask at", finding.Ask: "look it up at", finding.Wait: "wait; see"}
+var onPage = map[string]string{finding.Request: "Ask at", finding.Ask: "Look it up at", finding.Wait: "Wait; see"}
 
 func (r *run) keep(top Cause) string {
 	d := r.out

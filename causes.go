@@ -1035,6 +1035,7 @@ func (r *run) addReverse(left int) {
 		case f.Severity < finding.Warning || left == 0 || forwarder:
 			r.note(f.Fact + " " + f.Consequence)
 		case r.has(bounce.HELO) && strings.HasPrefix(f.Code, "helo."):
+		case r.has(bounce.PTR) && strings.HasPrefix(f.Code, "helo.") && r.givesAddress(rev.Findings(), r.facts.HELO.Value): // the record that the PTR lacks mends both
 		default:
 			left--
 			kind := bounce.PTR
@@ -1044,6 +1045,18 @@ func (r *run) addReverse(left int) {
 			r.add(r.unstated(kind, f))
 		}
 	}
+}
+
+// givesAddress reports whether a repair of the reverse DNS gives a name the refused address.
+func (r *run) givesAddress(list []finding.Finding, name string) bool {
+	for _, f := range list {
+		for _, fix := range f.Fixes {
+			if rec := fix.Record; rec != nil && strings.HasPrefix(f.Code, "iprev.") && rec.New == r.facts.IP.Value.String() && strings.EqualFold(strings.TrimSuffix(rec.Name, "."), name) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // sameRepair puts a finding to the cause of the reverse DNS: the record that the HELO name

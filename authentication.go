@@ -573,7 +573,7 @@ func (r *run) noteFound() {
 		{"dmarc.", []CauseKind{bounce.DMARCFailed}},
 		{"mx.", []CauseKind{bounce.SenderUnknown, bounce.SenderMismatch}},
 	} {
-		if slices.ContainsFunc(row.kinds, r.has) {
+		if slices.ContainsFunc(row.kinds, r.has) || row.prefix == "dmarc." && r.dmarcLeg().state == NotAsked {
 			continue
 		}
 		for _, f := range r.findingsOf(row.prefix, finding.Warning) {

@@ -322,6 +322,7 @@ func (r *run) stated(s statement) Cause {
 	r.forwarded(&c)
 	r.ofClient(&c)
 	r.brokenFurther(&c)
+	r.asForwarder(&c)
 	r.onward(&c)
 	r.byHistory(&c)
 	if fault := malformed(cmp.Or(s.rec.Address, r.facts.Recipient.Value)); c.Kind == bounce.UnknownRecipient && fault != "" {
@@ -821,8 +822,24 @@ func (r *run) compareTLS(s statement, c *Cause) {
 		}
 		return
 	}
-	if s.rec.Reply.Code > 0 {
-		c.Fault, c.Summary = OfSender, "the receiver takes this mail over an encrypted connection alone"
+	text := strings.ToLower(s.rec.Reply.Text)
+	says := func(words ...string) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) })
+	}
+	switch {
+	case says("not offered by host", "tls not available", "tls is not available", "tls currently unavailable"):
+		c.Fault, c.Summary, c.response = OfReceiver, "the receiving server offers no encrypted connection, which the sending server wants", bounce.AskRecipient
+		if s.rec.Permanence == bounce.Temporary && says("tls not available", "tls is not available", "tls currently unavailable") {
+			c.Summary, c.response = "the receiving server cannot make an encrypted connection at the moment", bounce.Retry
+		}
+		c.steps = []Step{
+			{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: r.fillFor(*c, "If it stays so, tell the postmaster of {domain} another way that its mail server offers no TLS, with this line."), Verify: "Your server's log shows a TLS connection to it."},
+			{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: "Send again after that. What is urgent goes another way; mail in clear text for this one domain is a decision to take with care."},
+		}
+	case says("handshake"):
+		// which side is at fault it does not tell
+	case s.rec.Reply.Code > 0:
+		c.Fault, c.Summary, c.response = OfSender, "the receiver takes this mail over an encrypted connection alone", bounce.FixSender
 	}
 }
 

@@ -72,6 +72,10 @@ func (r *run) gather() {
 	}
 	f.Bulk = f.Bulk || r.Case.Bulk || header.Get("List-Unsubscribe") != "" || header.Get("List-Id") != ""
 	f.Recipient = first(Known[string]{rec.Address, "the bounce"}, Known[string]{r.Recipient, "the caller"}, inReply)
+	if other := r.otherRecipient(rec, inReply.Value); other != "" {
+		f.Recipient = Known[string]{other, "the receiver's reply"}
+		r.note(fmt.Sprintf("The reply is about %s; you gave %s, of whom it says nothing.", other, r.Recipient))
+	}
 	if name := refusedHELO(rec.Reply.Text); name != "" && rec.Reason == bounce.HELO {
 		f.HELO = Known[string]{name, "the receiver's reply"} // it saw what was said
 	}
@@ -190,6 +194,16 @@ func named(rec *bounce.Recipient, others ...string) string {
 		}
 	}
 	return address
+}
+
+// otherRecipient is the address that a reply refuses, where it is of the same domain as the
+// caller's recipient and another one: a client reports one refusal of a mail to several. One
+// of another domain is where the mail was forwarded to.
+func (r *run) otherRecipient(rec *bounce.Recipient, named string) string {
+	if rec.Address != "" || r.Recipient == "" || named == "" || strings.EqualFold(named, r.Recipient) || domainOf(named) != domainOf(r.Recipient) || !rec.Reason.OfAddress() && rec.Reason != bounce.MailboxFull {
+		return ""
+	}
+	return named
 }
 
 // refusedDomain is the author's domain as a reply names it: "sending domain [SHOP.EXAMPLE]

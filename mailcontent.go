@@ -181,7 +181,7 @@ func where(p content.Place) string {
 }
 
 func (r *run) controlStep() Step {
-	return Step{Phase: PhaseRepair, Action: finding.Ask, Who: you, What: r.fill("Send a control copy to {addr} from the same server: the same fields, a neutral text (rebound content -control)."), Verify: "If it is refused too, the text is not at fault: look at the sender's standing."}
+	return Step{Phase: PhaseRepair, Action: finding.Ask, Who: you, What: "Send a control copy to a mailbox of your own at this receiver, from the same server: the same fields, a neutral text (rebound content -control).", Verify: "If it is refused too, the text is not at fault: look at the sender's standing."}
 }
 
 func evidenceOf(f content.Finding) []finding.Evidence {

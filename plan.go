@@ -81,6 +81,9 @@ const tryOn = "Try again every half hour, for up to five days."
 // resolverRule is a receiver that takes Spamhaus's refusal of its resolver for a listing.
 const resolverRule = "other-spamhaus-resolver"
 
+// basicRule is Microsoft's refusal of a login by user name and password.
+const basicRule = "microsoft365-basic-authentication"
+
 // unknownRule is T-Online's refusal of an address that it does not know.
 const unknownRule = "tonline-unknown-ip"
 
@@ -376,6 +379,9 @@ func (r *run) step(row stepRow, c *Cause) Step {
 	s.What = strings.ReplaceAll(r.fillFor(*c, row.what), "{mistake}", c.Detail)
 	if c.Kind == bounce.Misconfigured && row.phase == PhaseAsk && r.of(c).Because.Rule == resolverRule {
 		s.What += " It is to ask through a resolver of its own, or with a key, and to count the answers 127.0.0.2 to 127.0.0.11 alone (Postfix: reject_rbl_client zen.spamhaus.org=127.0.0.[2..11])."
+	}
+	if c.Kind == bounce.AuthFailed && r.of(c).Because.Rule == basicRule {
+		s.What = "Log in by OAuth, or have the administrator of the tenant allow SMTP AUTH for the mailbox: logins by password alone are switched off, and the password is not at fault."
 	}
 	if next := r.contact(c); c.Kind == bounce.Moved && next != "" {
 		s.What = r.fillFor(*c, "Replace {addr} by "+next+", which the reply names, once its owner confirms it.")

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rebound-mail/rebound"
 	"github.com/rebound-mail/rebound/bounce"
@@ -310,5 +311,86 @@ func TestHELOOfTheReply(t *testing.T) {
 		return s.What == "For cora@recipient.example: Do nothing yet: the sending server goes on trying by itself."
 	}) {
 		t.Errorf("plan %+v", d.Plan)
+	}
+}
+
+// A reply that refuses another recipient of the same domain is about that one; of another
+// domain it names where the mail was forwarded to.
+func TestReplyAboutAnotherRecipient(t *testing.T) {
+	for reply, want := range map[string]string{
+		"550 5.1.1 <berta@recipient.example>: Recipient address rejected: User unknown": "berta@recipient.example",
+		"550 5.1.1 <anna77@mailbox.example>: Recipient address rejected: User unknown":  "anna@recipient.example",
+		"550 5.1.1 User unknown": "anna@recipient.example",
+	} {
+		d := diagnose(t, hosted, rebound.Case{Reply: reply, Recipient: "anna@recipient.example"})
+		told := slices.ContainsFunc(d.Notes, func(n string) bool {
+			return strings.Contains(n, "The reply is about berta@recipient.example; you gave anna@recipient.example")
+		})
+		if !slices.Equal(d.Suppress, []string{want}) || told != (want == "berta@recipient.example") {
+			t.Errorf("%s: %q, %q", reply, d.Suppress, d.Notes)
+		}
+	}
+}
+
+// A forwarder's own bounce is no forgery, and the author's records are not the forwarder's to
+// change.
+func TestForwardersOwnBounce(t *testing.T) {
+	raw := dsn("mail.customer.example", "", [4]string{"anna@customer.example", "anna@gmail.example", "mx.gmail.example", "550 5.7.26 Unauthenticated email from strict.example is not accepted due to domain's DMARC policy. - gsmtp"})
+	raw = []byte(strings.NewReplacer("Return-Path: <bob@", "Return-Path: <SRS0=x=y=strict.example=bank@", "\nFrom: bob@customer.example\r\nSubject: Hello", "\nFrom: bank@strict.example\r\nSubject: Hello", "<1@laptop>", "<1@strict.example>").Replace(string(raw)))
+	for _, own := range [][]string{{"customer.example"}, nil} {
+		d := diagnose(t, hosted+"strict.example. TXT \"v=spf1 -all\"\n_dmarc.strict.example. TXT \"v=DMARC1; p=reject\"\n", rebound.Case{Bounce: raw, OwnDomains: own, IP: netip.MustParseAddr("198.51.100.23"), Control: rebound.Own})
+		if d.Causes[0].Kind == rebound.NotYours {
+			t.Fatalf("own domains %q: %+v", own, d.Causes)
+		}
+		records := slices.ContainsFunc(d.Plan, func(s rebound.Step) bool { return s.Record != nil })
+		if own != nil && (d.Fault != rebound.OfForwarder || records || !strings.Contains(d.Plan[0].What+d.Plan[1].What, "SRS")) {
+			t.Errorf("fault %s, plan %+v", d.Fault, d.Plan)
+		}
+	}
+}
+
+// Which side lacks TLS is told by the words.
+func TestWhoLacksTLS(t *testing.T) {
+	for reply, want := range map[string]struct {
+		fault    rebound.Fault
+		response bounce.Response
+	}{
+		"530 5.7.0 Must issue a STARTTLS command first":                                {rebound.OfSender, bounce.FixSender},
+		"454 4.7.0 TLS not available due to local problem":                             {rebound.OfReceiver, bounce.Retry},
+		"403 4.7.0 TLS handshake failed.":                                              {rebound.NotTold, bounce.Retry},
+		"TLS is required, but was not offered by host mx.recipient.example[192.0.2.9]": {rebound.OfReceiver, bounce.AskRecipient},
+	} {
+		d := diagnose(t, hosted, rebound.Case{Reply: reply, Recipient: "anna@recipient.example"})
+		weakens := slices.ContainsFunc(d.Plan, func(s rebound.Step) bool { return strings.Contains(s.What, "smtp_tls_security_level = may") })
+		if d.Causes[0].Kind != bounce.TLS || d.Fault != want.fault || d.Response != want.response || weakens && want.fault == rebound.OfReceiver {
+			t.Errorf("%s: %s, %s, %s, %+v", reply, d.Causes[0].Kind, d.Fault, d.Response, d.Plan)
+		}
+	}
+}
+
+// An address that took mail before is not given up for one refusal, nor for one of many at
+// once; for a second one it is.
+func TestHistoryOfAGoodAddress(t *testing.T) {
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	event := func(hours int, delivered bool) bounce.Event {
+		e := bounce.Event{Time: now.Add(-time.Duration(hours) * time.Hour), Address: "anna@recipient.example", Delivered: delivered}
+		if !delivered {
+			e.Reason, e.Permanence, e.Suppress = bounce.UnknownRecipient, bounce.Permanent, true
+		}
+		return e
+	}
+	for name, tt := range map[string]struct {
+		history []bounce.Event
+		want    int
+	}{
+		"a delivery before":              {[]bounce.Event{event(24, true)}, 0},
+		"a refusal since":                {[]bounce.Event{event(72, true), event(24, false)}, 1},
+		"nothing of it":                  {[]bounce.Event{{Time: now.Add(-time.Hour), Address: "bert@recipient.example", Delivered: true}}, 1},
+		"a refusal, and then a delivery": {[]bounce.Event{event(72, false), event(24, true)}, 0},
+	} {
+		d, err := (&rebound.Diagnoser{Resolver: resolve.Offline{}, Now: func() time.Time { return now }}).Diagnose(t.Context(), rebound.Case{Reply: "550 5.1.1 <anna@recipient.example>: User unknown", Recipient: "anna@recipient.example", History: tt.history})
+		if err != nil || len(d.Suppress) != tt.want || tt.want == 0 && !strings.HasPrefix(d.Causes[0].Detail, "It took mail before. ") {
+			t.Errorf("%s: %v, %q, %s", name, err, d.Suppress, d.Causes[0].Detail)
+		}
 	}
 }

@@ -302,6 +302,8 @@ func (d *Diagnosis) progress(s Step) (Progress, string) {
 		return progress, why
 	}
 	switch {
+	case sought(s) && (cleared || at == private):
+		return Private, "Whether the cause was found and is gone, only who looked for it knows."
 	case cleared && last:
 		return Due, "Nothing stands in its way now."
 	case cleared:
@@ -426,6 +428,9 @@ func (d *Diagnosis) released(old *Diagnosis) (Resumption, string) {
 	case d.Hold != nil && old.Hold == nil:
 		return StayHeld, fmt.Sprintf("Hold %s until %s: %s.", d.Hold.What, d.Hold.Until, d.Causes[0].Summary)
 	}
+	if wait := d.wait(); wait != "" {
+		return StayHeld, wait
+	}
 	at, worst := gone, top
 	first := true
 	for _, c := range old.Causes {
@@ -455,16 +460,28 @@ func (d *Diagnosis) released(old *Diagnosis) (Resumption, string) {
 	case unspoken:
 		return CannotTell, "Some checks could not be made."
 	}
+	if same := d.instead(worst); same != nil {
+		worst = *same
+	}
 	switch {
 	case d.Hold != nil:
 		return StayHeld, fmt.Sprintf("Hold %s until %s: %s.", d.Hold.What, d.Hold.Until, worst.Summary)
 	case passes:
 		return Resume, fmt.Sprintf("%s: that is still seen, and nothing that you could mend.%s", worst.Summary, d.trying())
 	}
-	if same := d.instead(worst); same != nil {
-		worst = *same
-	}
 	return StayHeld, fmt.Sprintf("%s: that is still seen.", worst.Summary)
+}
+
+// wait says until when to wait before another try, while that time is not over; or is "".
+func (d *Diagnosis) wait() string {
+	if d.RetryAfter <= 0 || d.Asked == nil || d.Asked.Bounced.IsZero() {
+		return ""
+	}
+	until := d.Asked.Bounced.Add(time.Duration(d.RetryAfter))
+	if !d.Asked.At.Before(until) {
+		return ""
+	}
+	return fmt.Sprintf("Wait until %s: %s.", until.UTC().Format("2 January 15:04 MST"), d.Causes[0].Summary)
 }
 
 // trying says of a mail that was put off who sends it again.
@@ -501,6 +518,8 @@ func (d *Diagnosis) instead(c Cause) *Cause {
 func (d *Diagnosis) now(c Cause) standing {
 	now := d.standing(c.Kind, c.State != Unstated)
 	switch same := like(d.Causes, c); {
+	case now == gone && c.Kind == bounce.Compromised, now == unspoken && c.Kind == bounce.Compromised:
+		return private // that an entry has gone does not show that anybody cleaned up
 	case now == unspoken && c.State != Unstated && same == nil && d.instead(c) != nil:
 		return d.standing(d.instead(c).Kind, true) // the same refusal, seen for what it is
 	case now == unspoken && d.asked():

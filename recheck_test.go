@@ -350,6 +350,29 @@ func TestRecheckOfWhatWasNotAsked(t *testing.T) {
 	}
 }
 
+// An answer that asks for patience holds until that time is over, and that an entry has gone
+// does not show that anybody cleaned the machine.
+func TestRecheckWaits(t *testing.T) {
+	s, _ := saved(t, "10-greylisting")
+	early := s
+	early.Now = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	d, err := (&rebound.Diagnoser{Resolver: resolve.Offline{}, Now: func() time.Time { return early.Now }}).Diagnose(t.Context(), rebound.Case{Reply: s.reply, Bounced: early.Now, Recipient: "anna@recipient.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := recheck(t, early, d, resolvetest.New(t, s.zone), time.Minute); r.Resume != rebound.StayHeld || !strings.HasPrefix(r.Why, "Wait until ") {
+		t.Errorf("a minute later: %s, %s", r.Resume, r.Why)
+	}
+	if r := recheck(t, early, d, resolvetest.New(t, s.zone), time.Hour); r.Resume != rebound.Resume {
+		t.Errorf("an hour later: %s, %s", r.Resume, r.Why)
+	}
+	s, d = saved(t, "01-cbl-is-xbl")
+	r := recheck(t, s, d, resolvetest.New(t, without(s.zone, "23.100.51.198.zen.spamhaus.org")), 48*time.Hour)
+	if r.Resume != rebound.SendOneTest || progressOf(t, r, "Find the infected machine").Progress != rebound.Private || progressOf(t, r, "ask for the removal").Progress != rebound.Done {
+		t.Errorf("%s, %s, %+v", r.Resume, r.Why, r.Steps)
+	}
+}
+
 // The mail as it is now tells which of its lines were changed.
 func TestRecheckOfAChangedMail(t *testing.T) {
 	s, d := saved(t, "44-the-filter-dislikes-the-text")

@@ -254,6 +254,25 @@ func (r *run) ofClient(c *Cause) {
 	}
 }
 
+// asForwarder: the caller's own server sent on what somebody else wrote, by the domains that
+// the caller says are theirs. What the author's domain publishes is not the caller's to change.
+func (r *run) asForwarder(c *Cause) {
+	from := domainOf(r.facts.From.Value)
+	if from == "" || len(r.OwnDomains) == 0 || r.own().owns(from) || c.Kind.Category() != bounce.SenderAuth || c.State == Cleared {
+		return
+	}
+	envelope := domainOf(r.facts.MailFrom.Value)
+	if c.Kind == bounce.SPFFailed && r.own().owns(envelope) {
+		return // it is about a record of the caller's
+	}
+	c.Fault, c.response = OfForwarder, bounce.FixSender
+	c.Detail = strings.TrimSpace(fmt.Sprintf("%s The author is of %s, which is none of your domains: your server sent the mail on, and the receiver judges it by the author's.", c.Detail, from))
+	c.steps = []Step{
+		{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: "Forward mail with an envelope sender of your own (SRS), change neither its fields nor its text, and seal it with ARC; the author's signature then holds.", Verify: "A forwarded test mail shows dkim=pass for its author."},
+		{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: "For mail that still cannot be forwarded, let the recipient fetch it from the mailbox at your server.", Verify: "No bounce follows."},
+	}
+}
+
 // onward names where mail for an address is forwarded to, when it was refused there.
 func (r *run) onward(c *Cause) {
 	rec := r.of(c)

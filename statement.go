@@ -252,6 +252,9 @@ func (r *run) notYours(own ownership, ip netip.Addr) []string {
 	if o == nil || len(own.domains)+len(own.addresses) == 0 {
 		return nil
 	}
+	if own.owns(domainOf(r.report.ReportingMTA)) || slices.ContainsFunc(o.Received, func(field string) bool { return own.owns(domainOf(byHost(field))) }) {
+		return nil // it went through a server of the caller's, though somebody else may have written it
+	}
 	var signs []string
 	if o.MessageID != "" && len(own.domains) > 0 {
 		if own.owns(domainOf(o.MessageID)) {

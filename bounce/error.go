@@ -181,6 +181,10 @@ func transportReason(err error) (Reason, string) {
 		return DNSFailure, "The look-up of the host to connect to failed."
 	case errors.As(err, &unknown), errors.As(err, &host), errors.As(err, &invalid), errors.As(err, &record), errors.As(err, &alert), errors.As(err, &verify):
 		return TLS, "The TLS handshake failed."
+	case strings.HasSuffix(err.Error(), "smtp: server doesn't support AUTH"), strings.HasSuffix(err.Error(), "unencrypted connection"):
+		return AuthFailed, "The client would not log in: the server offers no login, or none over an encrypted connection."
+	case strings.HasSuffix(err.Error(), "smtp: A line must not contain CR or LF"):
+		return Protocol, "The client refused an address or a name with a line break in it; nothing was sent."
 	case errors.Is(err, context.Canceled):
 		return Network, "The program gave up before the server answered."
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():

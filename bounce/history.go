@@ -3,6 +3,7 @@ package bounce
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -123,6 +124,21 @@ func insert(list []Event, e Event, limit int) []Event {
 	})
 	list = slices.Insert(list, at, e)
 	return slices.Delete(list, 0, max(len(list)-limit, 0))
+}
+
+// All yields what is remembered of each address, by address and the oldest first, its
+// complaints last: what another History, or a diagnosis, can be fed with.
+func (h *History) All() iter.Seq[Event] {
+	return func(yield func(Event) bool) {
+		for _, address := range slices.Sorted(maps.Keys(h.addresses)) {
+			a := h.addresses[address]
+			for _, e := range slices.Concat(a.Events, a.Complaints) {
+				if !yield(e) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // complain keeps the first complaint about each stream.

@@ -333,3 +333,30 @@ func FuzzHistory(f *testing.F) {
 		Policy{}.Decide(h, "a@recipient.example", days(1))
 	})
 }
+
+// What a history yields feeds another one to the same rulings.
+func TestHistoryAll(t *testing.T) {
+	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	h := NewHistory()
+	for i, address := range []string{"b@shop.example", "a@shop.example", "b@shop.example", "c@shop.example"} {
+		h.Add(Event{Time: at.Add(time.Duration(i) * time.Hour), Address: address, Reason: UnknownRecipient, Permanence: Permanent, Suppress: true})
+	}
+	h.Add(Event{Time: at, Address: "c@shop.example", Reason: Complaint, Suppress: true, Stream: "news"})
+	again, order := NewHistory(), ""
+	for e := range h.All() {
+		order += e.Address[:1]
+		again.Add(e)
+	}
+	if order != "abbcc" {
+		t.Errorf("order %s", order)
+	}
+	for _, address := range []string{"a@shop.example", "b@shop.example", "c@shop.example"} {
+		one, two := (Policy{}).Decide(h, address, at.AddDate(0, 0, 1)), (Policy{}).Decide(again, address, at.AddDate(0, 0, 1))
+		if !reflect.DeepEqual(one, two) {
+			t.Errorf("%s: %+v, then %+v", address, one, two)
+		}
+	}
+	for range h.All() {
+		break
+	}
+}

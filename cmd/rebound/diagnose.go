@@ -50,7 +50,7 @@ func (a *app) diagnoseCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "own-domain", Usage: "a `DOMAIN` that you send under; tells bounces of forged mail"},
 			&cli.StringSliceFlag{Name: "own-address", Usage: "an address or `PREFIX` that you send from; likewise"},
 			&cli.BoolFlag{Name: "bulk", Usage: "the mail goes to many, though no field of it says so"},
-			&cli.StringFlag{Name: "history", Usage: "what was known of the recipients before, from `FILE`: events as JSON, {\"time\":…,\"address\":…,\"reason\":\"mailbox-full\"} or \"delivered\":true, one a line or in an array"},
+			&cli.StringFlag{Name: "history", Usage: "what was known of the recipients before, from `FILE`: events as JSON, {\"time\":…,\"address\":…,\"reason\":\"mailbox-full\"} or \"delivered\":true, one a line or in an array; or a History of package bounce"},
 			&cli.IntFlag{Name: "volume", Usage: "`MAILS` a day went to this receiver before it refused"},
 			&cli.StringFlag{Name: "bounced", Usage: "the `TIME` of the refusal, where the bounce does not say"},
 			&cli.StringFlag{Name: "now", Usage: "take `TIME` for the present"},
@@ -251,7 +251,7 @@ func readCase(c *cli.Command) (rebound.Case, error) {
 	return cs, nil
 }
 
-// readHistory reads events, one a line or in an array.
+// readHistory reads events, one a line or in an array, or a bounce.History.
 func readHistory(r io.Reader) ([]bounce.Event, error) {
 	var list []bounce.Event
 	d := json.NewDecoder(r)
@@ -262,7 +262,11 @@ func readHistory(r io.Reader) ([]bounce.Event, error) {
 		} else if err != nil {
 			return nil, errors.New("is no JSON of events")
 		}
-		several, one := []bounce.Event{}, bounce.Event{}
+		several, one, kept := []bounce.Event{}, bounce.Event{}, bounce.NewHistory()
+		if json.Unmarshal(raw, kept) == nil {
+			list = slices.AppendSeq(list, kept.All())
+			continue
+		}
 		if json.Unmarshal(raw, &several) == nil {
 			list = append(list, several...)
 			continue

@@ -203,3 +203,22 @@ func TestRecheckGoesOn(t *testing.T) {
 		t.Errorf("status %d, %s\n%s", status, errOut, out)
 	}
 }
+
+// What was known of an address comes from a file, in each form in which programs keep it.
+func TestHistoryOfAnAddress(t *testing.T) {
+	const day9, day5 = `{"time":"2026-11-15T12:00:00Z","address":"anna@recipient.example","reason":"mailbox-full"}`, `{"time":"2026-11-19T12:00:00Z","address":"anna@recipient.example","reason":"mailbox-full"}`
+	for name, tt := range map[string]struct{ file, want string }{
+		"lines":     {day9 + "\n" + day5 + "\n", "Suppress anna@recipient.example."},
+		"an array":  {"[" + day9 + "," + day5 + "]", "Suppress anna@recipient.example."},
+		"a History": {`{"version":1,"addresses":{"anna@recipient.example":{"events":[` + day9 + "," + day5 + `]}},"domains":{}}`, "Suppress anna@recipient.example."},
+		"one":       {day9, "Keep the address."},
+		"nothing":   {"", "Keep the address."},
+		"no event":  {`{"x":1}`, ""},
+		"no JSON":   {"hello", ""},
+	} {
+		out, errOut, status := command(t, "", "diagnose", "-offline", "-now", "2026-11-24T12:00:00Z", "-reply", "452 4.2.2 Mailbox full", "-recipient", "anna@recipient.example", "-history", file(t, "history.json", tt.file))
+		if tt.want == "" && (status != exitNothing || !strings.Contains(errOut, "no JSON of events")) || !strings.Contains(out, tt.want) {
+			t.Errorf("%s: status %d, %s\n%s", name, status, errOut, out)
+		}
+	}
+}

@@ -172,26 +172,33 @@ func (r *run) plan() {
 	r.otherWay()
 	again, begins := r.rewarm()
 	if len(r.out.Causes) > 0 && r.main().Action == bounce.Failed && r.retestable(r.out.Causes[0]) {
-		what, verify := "Then send one test to {addr}; if it is accepted, send the rest.", "The receiver accepts it."
-		if r.out.Causes[0].Fault == OfForwarder {
-			verify = "No bounce follows."
-		}
-		if r.out.Causes[0].Kind == bounce.DKIMFailed && r.ofList() {
-			what, verify = "Then post one test to the list; a mail that goes to {addr} directly tells nothing of it.", "No bounce follows."
-		}
-		if begins {
-			what = "Then send one test to {addr}; if it is accepted, go on with the next step."
-		} else if r.main().Permanence == bounce.Temporary && !r.gaveUp(r.main()) {
-			what = "Then let the queue try {addr} again; where there is none, send one test, and the rest if it is accepted."
-		} else if r.out.Causes[0].Kind == bounce.PTR && r.facts.IP.Value.Is6() {
-			what = "Then send over IPv6 again, one test to {addr} first; if it is accepted, send the rest."
-		}
-		r.addStep(Step{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.fill(what), Verify: verify, For: []CauseKind{r.out.Causes[0].Kind}})
+		r.addStep(r.testStep(begins))
 	}
 	if begins {
 		r.addStep(again)
 	}
 	r.order()
+}
+
+// testStep is the test that shows whether what the receiver stated is mended; the volume may
+// begin anew behind it.
+func (r *run) testStep(begins bool) Step {
+	top := r.out.Causes[0]
+	what, verify := "Then send one test to {addr}; if it is accepted, send the rest.", "The receiver accepts it."
+	if top.Fault == OfForwarder {
+		verify = "No bounce follows."
+	}
+	switch {
+	case top.Kind == bounce.DKIMFailed && r.ofList():
+		what, verify = "Then post one test to the list; a mail that goes to {addr} directly tells nothing of it.", "No bounce follows."
+	case begins:
+		what = "Then send one test to {addr}; if it is accepted, go on with the next step."
+	case r.main().Permanence == bounce.Temporary && !r.gaveUp(r.main()):
+		what = "Then let the queue try {addr} again; where there is none, send one test, and the rest if it is accepted."
+	case top.Kind == bounce.PTR && r.facts.IP.Value.Is6():
+		what = "Then send over IPv6 again, one test to {addr} first; if it is accepted, send the rest."
+	}
+	return Step{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.fill(what), Verify: verify, For: []CauseKind{top.Kind}}
 }
 
 func appendFix(list []finding.Fix, f finding.Fix) []finding.Fix {

@@ -653,7 +653,7 @@ func (r *run) addRange(s statement, st listState) {
 		Kind: bounce.DynamicIP, Certainty: bounce.Certain, State: Confirmed, Fault: OfSender, Summary: "{ip} is in a range for no direct mail too",
 		Detail: fmt.Sprintf("%s holds it for that as well. That is policy about the range: it stays when the rest is gone.", st.result.List.Name), Evidence: dns(st.result.Answer), Source: st.result.List.Sources[0], rec: s.rec, count: s.count,
 	}
-	c.steps = r.relayAdvice()
+	c.steps = r.relayAdvice(&c)
 	r.add(c)
 }
 

@@ -267,6 +267,9 @@ const maxAddresses = 5
 // addresses are the refused address and those that other statements name.
 func (r *run) addresses() []netip.Addr {
 	list := []netip.Addr{r.facts.IP.Value}
+	if other := r.facts.OtherIP.Value; other.IsValid() && len(r.statements) > 0 && r.statements[0].reason == bounce.IPReputation {
+		list = append(list, other) // it may send meanwhile
+	}
 	for _, s := range r.statements {
 		for _, item := range s.items {
 			addr, err := netip.ParseAddr(item)

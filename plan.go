@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/mail"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -157,14 +158,17 @@ func (r *run) plan() {
 	for i := range r.out.Causes {
 		c := &r.out.Causes[i]
 		steps := r.steps(c)
+		for i := range steps {
+			s := &steps[i]
+			if address := r.of(c).Address; len(r.statements) > 1 && c.rec != nil && address != "" && ofOne(c.Kind) && !strings.Contains(s.What, "@") {
+				s.What = r.fillFor(*c, "For {addr}: ") + strings.ToLower(s.What[:1]) + s.What[1:]
+			}
+		}
 		for _, s := range steps {
 			c.Fixes = appendFix(c.Fixes, finding.Fix{Action: s.Action, What: s.What, Record: s.Record, URL: s.URL, Verify: s.Verify})
 		}
 		for _, s := range steps {
 			s.For = []CauseKind{c.Kind}
-			if address := r.of(c).Address; len(r.statements) > 1 && c.rec != nil && address != "" && ofOne(c.Kind) && !strings.Contains(s.What, "@") {
-				s.What = r.fillFor(*c, "For {addr}: ") + strings.ToLower(s.What[:1]) + s.What[1:]
-			}
 			r.addStep(s)
 		}
 	}
@@ -229,7 +233,7 @@ func (r *run) addStep(s Step) {
 // retestable: after a repair, one test shows whether it worked. Other plans say
 // themselves when to try again.
 func (r *run) retestable(c Cause) bool {
-	if c.State == Cleared || c.State == Contradicted || r.has(bounce.DynamicIP) && r.relayAdvice() != nil {
+	if c.State == Cleared || c.State == Contradicted || r.has(bounce.DynamicIP) && r.relayHelps() {
 		return false
 	}
 	if c.Kind == bounce.IPReputation && r.main().Permanence == bounce.Temporary {
@@ -256,10 +260,26 @@ func (r *run) otherWay() {
 	}
 	c, other := r.out.Causes[0], r.facts.OtherIP.Value
 	own := r.findings.auth != nil && r.findings.auth.Vouched() != ""
-	if !own || !other.IsValid() || !other.Is4() || r.facts.IP.Value.Is6() || c.State == Cleared || c.State == Contradicted || c.Fault != OfSender || c.Kind != bounce.IPListed && c.Kind != bounce.IPReputation {
+	if !own || !other.IsValid() || !other.Is4() || r.facts.IP.Value.Is6() || c.State == Cleared || c.State == Contradicted || c.Fault != OfSender || c.Kind != bounce.IPReputation || !r.listedNowhere(other) {
 		return
 	}
 	r.addStep(Step{Phase: PhaseStop, Action: finding.Edit, Who: r.server(), What: fmt.Sprintf("Send from %s alone for now (Postfix: smtp_bind_address), and send this mail again.", other), Verify: fmt.Sprintf("Received lines show %s.", other), For: []CauseKind{c.Kind}})
+}
+
+// listedNowhere reports whether a list of high weight answered about an address, and no list
+// holds it.
+func (r *run) listedNowhere(addr netip.Addr) bool {
+	answered := false
+	for _, res := range r.findings.ipLists {
+		if res.Target.Addr() != addr || res.Action != dnsbl.Block && res.List.Action != dnsbl.Block {
+			continue
+		}
+		if res.Status == dnsbl.Listed {
+			return false
+		}
+		answered = answered || res.Status == dnsbl.NotListed && res.List.Weight >= dnsbl.High
+	}
+	return answered
 }
 
 // holding puts what to hold first in the plan, where no step says it yet.
@@ -341,7 +361,7 @@ func (r *run) stepsOf(c *Cause) []Step {
 		if c.State == Contradicted {
 			return r.listSteps(c)
 		}
-		return append(r.relayAdvice(), r.listSteps(c)...)
+		return append(r.relayAdvice(c), r.listSteps(c)...)
 	case bounce.IPListed, bounce.DomainListed:
 		if c.Fault == OfListOperator {
 			return r.unremovable(c)
@@ -533,7 +553,11 @@ func (r *run) listSteps(c *Cause) []Step {
 			}
 			ways := r.delist(from, target, result)
 			if result != st.result {
-				ways[len(ways)-1].Verify = fmt.Sprintf("DNS answers %s no longer for %s.", result.Codes[0].Addr, result.Answer.Name)
+				var codes []string
+				for _, code := range result.Codes {
+					codes = append(codes, code.Addr.String())
+				}
+				ways[len(ways)-1].Verify = fmt.Sprintf("DNS answers %s no longer for %s.", strings.Join(codes, " or "), result.Answer.Name)
 			}
 			if c.Kind == bounce.DynamicIP {
 				ways = slices.DeleteFunc(ways, smarthost)
@@ -560,7 +584,7 @@ func (r *run) listSteps(c *Cause) []Step {
 // withoutRange is a listing without what it says of the address's range, where it says more
 // and a relay is the way out of that; or nil.
 func (r *run) withoutRange(res *dnsbl.Result) *dnsbl.Result {
-	if res == nil || res.Status != dnsbl.Listed || !res.Has(dnsbl.Policy) || r.relayAdvice() == nil {
+	if res == nil || res.Status != dnsbl.Listed || !res.Has(dnsbl.Policy) || !r.relayHelps() {
 		return nil
 	}
 	rest := *res
@@ -581,23 +605,25 @@ func (r *run) again(c *Cause, text string) string {
 
 // relayAdvice is for an address in a range that should not send: a relay is the one way
 // that does not hang on what each receiver thinks of the range.
-func (r *run) relayAdvice() []Step {
-	if r.control() == Relay || r.control() == Shared {
+func (r *run) relayAdvice(c *Cause) []Step {
+	if !r.relayHelps() {
 		return nil
 	}
-	if at := slices.IndexFunc(r.out.Causes, func(c Cause) bool { return c.Kind == bounce.AuthRequired }); at >= 0 {
-		c := r.out.Causes[at]
-		return []Step{
-			{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: r.fillFor(c, "Log in at {host}, on port 587 with a user name, as its reply asks; or send through another relay with a login."), Verify: "The mail is accepted.", relay: true},
-			{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.fillFor(c, "Then send one test to {addr} through it; if it is accepted, send the rest."), Verify: "The receiver accepts it.", relay: true},
-		}
+	way := "Send through a relay with a login on port 587 from now on, your provider's smarthost or a paid one; receivers take no mail straight from such a range, and each keeps its own copy of the list."
+	if slices.ContainsFunc(r.out.Causes, func(login Cause) bool {
+		return login.Kind == bounce.AuthRequired && login.rec == c.rec && strings.Contains(r.of(c).Reply.Text, "587")
+	}) {
+		way = r.fillFor(*c, "Log in at {host}, on port 587 with a user name, as its reply asks; or send through another relay with a login.")
 	}
 	return []Step{
-		{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: r.fill("Send through a relay with a login on port 587 from now on, your provider's smarthost or a paid one; receivers take no mail straight from such a range, and each keeps its own copy of the list."), Verify: "The Received line at the receiver names the relay.", relay: true},
+		{Phase: PhaseRepair, Action: finding.Edit, Who: r.server(), What: way, Verify: "The Received line at the receiver names the relay.", relay: true},
 		{Phase: PhaseRepair, Action: finding.Publish, Who: you, What: r.fill("Allow the relay in the SPF record of {from}, by the include that it names, and have it sign as {from}."), Verify: "A test mail through the relay shows spf=pass.", relay: true},
-		{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.fill("Then send one test to {addr} through the relay; if it is accepted, send the rest."), Verify: "The receiver accepts it.", relay: true},
+		{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: r.fillFor(*c, "Then send one test to {addr} through the relay; if it is accepted, send the rest."), Verify: "The receiver accepts it.", relay: true},
 	}
 }
+
+// relayHelps reports whether a relay is a way out: mail that goes through one already has none.
+func (r *run) relayHelps() bool { return r.control() != Relay && r.control() != Shared }
 
 // unremovable are the steps for a list that takes off no single sender: the receiver can
 // stop asking it, or the mail can come from elsewhere.

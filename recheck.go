@@ -140,6 +140,9 @@ func (d *Diagnoser) Recheck(ctx context.Context, old *Diagnosis) (*Rechecked, er
 				progress, why = Due, "One test tells what nobody outside the receiver knows."
 			}
 		}
+		if s.Phase == PhaseStop && strings.HasPrefix(s.What, "Hold ") && progress == Done && out.Resume == StayHeld {
+			progress, why = NotYet, out.Why
+		}
 		out.Steps = append(out.Steps, RecheckedAt{s, progress, why})
 	}
 	out.Changed = now.changed(old)
@@ -288,7 +291,7 @@ func (d *Diagnosis) standing(kind CauseKind, stated bool) standing {
 // progress says how far a step of an older plan is, by what is true now.
 func (d *Diagnosis) progress(s Step) (Progress, string) {
 	if s.List != "" {
-		return d.listed(s.List)
+		return d.listed(s.List, s.For)
 	}
 	last := s.Phase == PhaseRetest || s.Phase == PhaseRewarm
 	again := !last && slices.ContainsFunc(d.Plan, func(n Step) bool { return n.What == s.What })
@@ -330,8 +333,10 @@ func (d *Diagnosis) stated() bool {
 // holds reports whether DNS has a record as it was to be.
 func (d *Diagnosis) holds(rec *finding.Record) bool {
 	return rec.New != "" && slices.ContainsFunc(d.DNS, func(a resolve.Answer) bool {
-		_, text, _ := strings.Cut(a.String(), ": ")
-		return a.Name == strings.TrimSuffix(rec.Name, ".") && a.Type.String() == rec.Type && slices.Contains(strings.Split(text, ", "), rec.New)
+		has := func(text string) bool {
+			return text != "" && slices.ContainsFunc(a.Records, func(r resolve.Record) bool { return r.String() == text })
+		}
+		return a.Name == strings.TrimSuffix(rec.Name, ".") && a.Type.String() == rec.Type && has(rec.New) && !has(rec.Old)
 	})
 }
 
@@ -364,8 +369,13 @@ func (d *Diagnosis) asked() bool {
 	})
 }
 
+// onlyRange reports whether a listing speaks of the address's range alone.
+func onlyRange(res dnsbl.Result) bool {
+	return len(res.Codes) > 0 && !slices.ContainsFunc(res.Codes, func(c dnsbl.Code) bool { return c.Nature != dnsbl.Policy })
+}
+
 // listed says whether what was refused is still on a list.
-func (d *Diagnosis) listed(zone string) (Progress, string) {
+func (d *Diagnosis) listed(zone string, of []CauseKind) (Progress, string) {
 	said := false
 	for _, list := range [][]dnsbl.Result{d.Listings, d.DomainListings} {
 		for _, r := range list {
@@ -374,6 +384,9 @@ func (d *Diagnosis) listed(zone string) (Progress, string) {
 			}
 			switch r.Status {
 			case dnsbl.Listed:
+				if onlyRange(r) && !slices.Contains(of, bounce.DynamicIP) {
+					return Done, "Only the entry of its range is left."
+				}
 				return NotYet, fmt.Sprintf("%s is still on %s.", r.Target, r.List.Name)
 			case dnsbl.NotListed:
 				said = true

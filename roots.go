@@ -12,6 +12,7 @@ import (
 	"github.com/rebound-mail/rebound/auth/iprev"
 	"github.com/rebound-mail/rebound/auth/spf"
 	"github.com/rebound-mail/rebound/bounce"
+	"github.com/rebound-mail/rebound/dnsbl"
 	"github.com/rebound-mail/rebound/finding"
 )
 
@@ -242,9 +243,14 @@ func (r *run) ofClient(c *Cause) {
 	}
 	h := headerOf(append(bytes.Clone(r.refusedHeader()), "\r\n"...))
 	if !slices.ContainsFunc(h["Received"], func(field string) bool {
-		return firstAddr(field) == ip && (submitted(field) || orgDomain(byHost(field)) == orgDomain(r.facts.HELO.Value))
+		return firstAddr(field) == ip && submitted(field)
 	}) {
 		return
+	}
+	for _, res := range r.findings.ipLists {
+		if res.Status == dnsbl.Listed && (res.Has(dnsbl.Exploit) || res.Has(dnsbl.Botnet)) {
+			return // the client is to be cleaned, not hidden
+		}
 	}
 	c.Fault, c.response = OfReceiver, bounce.FixSender
 	c.Detail = strings.TrimSpace(fmt.Sprintf("%s %s is the address of a client that handed the mail to your server, by its Received field; your server is %s. Such lists are meant for the host that connects.", c.Detail, ip, own))
@@ -273,13 +279,14 @@ func (r *run) asForwarder(c *Cause) {
 	}
 }
 
-// onward names where mail for an address is forwarded to, when it was refused there.
+// onward names where mail for an address goes, when it was refused there.
 func (r *run) onward(c *Cause) {
 	rec := r.of(c)
 	if !c.Kind.OfAddress() || rec.FinalAddress == "" || rec.Address == "" || strings.EqualFold(rec.FinalAddress, rec.Address) || orgDomain(rec.FinalAddress) == orgDomain(rec.Address) {
 		return
 	}
-	c.Summary = strings.Replace(c.Summary, "{addr}", rec.FinalAddress+", where {addr} is forwarded to,", 1)
+	final := strings.NewReplacer("{", "", "}", "").Replace(rec.FinalAddress) // it is filled in once
+	c.Summary = strings.Replace(c.Summary, "{addr}", final+", where mail for {addr} goes,", 1)
 }
 
 // gaveBack reports whether what came back is a message in which the sending server gives the

@@ -99,6 +99,9 @@ func (res *Result) Advance() (fix finding.Fix, ok bool) {
 	if at <= 0 || len(rec.Faults) > 0 {
 		return finding.Fix{}, false
 	}
+	if res.Lookups < MaxLookups && res.Voids < MaxVoids || slices.ContainsFunc(rec.Terms[:at], func(t Term) bool { return t.Qualifier != '+' && !t.IsModifier() }) {
+		return finding.Fix{}, false // another fault, or a term before it that refuses what it holds
+	}
 	term, first := rec.Terms[at], rec.Terms[0]
 	text := strings.Join(strings.Fields(old[:first.Start]+term.Text+" "+old[first.Start:term.Start]+old[term.End:]), " ")
 	what := fmt.Sprintf("Put %s in front of the other terms of the SPF record of %s: the evaluation ends where it matches, before it runs out of look-ups. Then drop the services that no longer send for the domain.", term.Text, res.Domain)

@@ -473,14 +473,19 @@ func TestAdvance(t *testing.T) {
 		zone += fmt.Sprintf(" a:h%d.example", i)
 	}
 	behind := strings.TrimPrefix(zone, "many.example. TXT \"") + " ip4:203.0.113.0/24 -all"
-	zones := zone + " ip4:203.0.113.0/24 -all\"\n" + strings.Replace(zone, "many", "none", 1) + " -all\"\n" + strings.Replace(zone, "many", "not", 1) + " -ip4:203.0.113.9 -all\"\n"
+	zones := "gone.test.example. TXT \"x\"\nfault.example. TXT \"v=spf1 include:gone.example ip4:203.0.113.0/24 -all\"\n"
+	zones += strings.Replace(zone, "many", "before", 1) + " ?ip4:203.0.113.8/30 ip4:203.0.113.0/24 -all\"\n" + strings.Replace(zone, "many", "odd", 1) + " foo:1 ip4:203.0.113.0/24 -all\"\n"
+	zones += zone + " ip4:203.0.113.0/24 -all\"\n" + strings.Replace(zone, "many", "none", 1) + " -all\"\n" + strings.Replace(zone, "many", "not", 1) + " -ip4:203.0.113.9 -all\"\n"
 	for i := range 12 {
 		zones += fmt.Sprintf("h%d.example. A 192.0.2.%d\n", i, i+1)
 	}
 	for domain, want := range map[string]string{
-		"many.example": `"` + strings.Replace(strings.Replace(behind, " ip4:203.0.113.0/24", "", 1), "v=spf1", "v=spf1 ip4:203.0.113.0/24", 1) + `"`,
-		"none.example": "",
-		"not.example":  "",
+		"many.example":   `"` + strings.Replace(strings.Replace(behind, " ip4:203.0.113.0/24", "", 1), "v=spf1", "v=spf1 ip4:203.0.113.0/24", 1) + `"`,
+		"none.example":   "",
+		"not.example":    "",
+		"fault.example":  "", // it is another fault
+		"before.example": "", // a term before it does not let the address pass
+		"odd.example":    "", // the record cannot be read
 	} {
 		res := ask(t, resolvetest.New(t, zones), "203.0.113.9", "x@"+domain, "")
 		fix, ok := res.Advance()

@@ -8,11 +8,9 @@ import (
 	"io"
 	"os"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/urfave/cli/v3"
 
@@ -210,52 +208,81 @@ func redact(s string) string {
 // where they stand alone: "user anna.smith not found".
 func redactPeople(list ...*rebound.Diagnosis) func(string) string {
 	names := map[string]bool{}
-	var replies []string
+	replies := map[string]bool{}
 	for _, d := range list {
 		addresses := []string{d.Facts.Recipient.Value}
 		for _, rec := range d.Recipients {
 			addresses = append(addresses, rec.Address, rec.FinalAddress)
-			if text := rebound.Plain(rec.Reply.Text); text != "" && len(replies) < maxNames {
-				replies = append(replies, text)
+			if text := rebound.Plain(rec.Reply.Text); text != "" && len(replies) <= maxReplies {
+				replies[text] = true
 			}
 		}
 		for _, address := range addresses {
-			if local, _, ok := strings.Cut(address, "@"); ok && local != "" && len(names) < maxNames {
+			if local, _, ok := strings.Cut(address, "@"); ok && local != "" {
 				names[strings.ToLower(local)] = true
 			}
 		}
 	}
+	hide := func(word string) (string, bool) {
+		if names[strings.ToLower(strings.Trim(word, "."))] {
+			return "***", true
+		}
+		return word, false
+	}
 	return func(s string) string {
 		masked := redact(s)
-		if slices.ContainsFunc(replies, func(reply string) bool { return quotes(s, reply) }) {
-			masked = nameWord.ReplaceAllStringFunc(masked, func(w string) string {
-				if names[strings.ToLower(strings.Trim(w, "."))] {
-					return "***"
-				}
-				return w
-			})
+		if !quotesOne(s, replies) {
+			return masked
 		}
-		return masked
+		return nameWord.ReplaceAllStringFunc(masked, func(word string) string {
+			if hidden, ok := hide(word); ok {
+				return hidden
+			}
+			return namePiece.ReplaceAllStringFunc(word, func(piece string) string {
+				hidden, _ := hide(piece)
+				return hidden
+			})
+		})
 	}
 }
 
-// maxNames bounds the local parts, and the replies in which they are looked for.
-const maxNames = 1000
+// maxReplies bounds the replies of which a text may be a quotation; of a report with more,
+// every text is taken for one.
+const maxReplies = 100
 
-// nameWord is what may be a local part, or the name of a host.
-var nameWord = regexp.MustCompile(`[\pL\pN._+-]+`)
+var (
+	// nameWord is what a local part may be written with (RFC 5322, section 3.2.3), and what
+	// else a word of a reply may hold.
+	nameWord = regexp.MustCompile("[\\pL\\pN!#$%&'*+/=?^_`{|}~.-]+")
+	// namePiece is what stands between the marks of a URL's query, or is a plain word.
+	namePiece = regexp.MustCompile(`[^=?&/]+`)
+)
 
-// quotes reports whether a text holds the beginning of a reply, or is a piece of it.
-func quotes(text, reply string) bool {
-	const beginning = 24
-	text = rebound.Plain(text)
-	return text != "" && (strings.Contains(text, string([]rune(reply)[:min(beginning, utf8.RuneCountInString(reply))])) || len(text) > 3 && strings.Contains(text, " ") && strings.Contains(reply, text) || strings.Contains(text, "://") && strings.Contains(reply, text))
+// quotesOne reports whether a text holds the beginning of a reply, or is a piece of one.
+func quotesOne(s string, replies map[string]bool) bool {
+	if len(replies) > maxReplies {
+		return true
+	}
+	text := rebound.Plain(s)
+	if text == "" {
+		return false
+	}
+	piece := strings.Contains(text, "://") || len(text) > 3 && strings.Contains(text, " ")
+	for reply := range replies {
+		const beginning = 24
+		if strings.Contains(text, reply[:min(beginning, len(reply))]) || piece && strings.Contains(reply, text) {
+			return true
+		}
+	}
+	return false
 }
 
 func (r redactor) Write(b []byte) (int, error) {
-	masked := []byte(r.mask(string(b)))
+	var masked []byte
 	if json.Valid(b) {
 		masked = escapeHidden(redactJSON(b, r.mask))
+	} else {
+		masked = []byte(r.mask(string(b)))
 	}
 	if _, err := r.w.Write(masked); err != nil {
 		return 0, err

@@ -110,8 +110,10 @@ func (a *app) saved(name string, yield func(*rebound.Diagnosis) error) error {
 			return nil
 		case errors.Is(err, io.EOF):
 			return errors.New("it is empty")
+		case errors.As(err, new(*json.UnmarshalTypeError)):
+			return errors.New("it is no output of rebound diagnose -json: a value is of another type") // the error names a type of Go
 		case err != nil:
-			return errors.New("it is no output of rebound diagnose -json")
+			return fmt.Errorf("it is no output of rebound diagnose -json: %w", err)
 		case old.Schema > rebound.Schema:
 			return fmt.Errorf("it has schema %d, and this program knows %d", old.Schema, rebound.Schema)
 		}

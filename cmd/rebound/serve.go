@@ -146,7 +146,7 @@ func caseOf(raw []byte, ip string) (c rebound.Case, problem string) {
 	if n := mails(raw); n > 1 {
 		return c, fmt.Sprintf("It holds %d mails, and this page reads one bounce: rebound triage reads many.", n)
 	}
-	if postfixFail.Match(raw[:min(len(raw), maxLogLine)]) {
+	if line, _, _ := bytes.Cut(bytes.TrimSpace(raw), []byte("\n")); len(line) < maxLogLine && postfixLine.Match(line) {
 		return c, "It is a log, and this page reads one bounce: rebound triage reads logs."
 	}
 	if text := strings.TrimSpace(string(raw)); len(text) > 3 && text[0] >= '2' && text[0] <= '5' && len(text) < 20_000 && strings.Trim(text[:3], "0123456789") == "" {

@@ -239,7 +239,7 @@ func (a *app) reportItems(name string, r io.Reader, yield func(rebound.Item) boo
 //	… postfix/smtp[71]: 4F2: to=<a@b.example>, relay=mx.b.example[192.0.2.1]:25, …, dsn=5.1.1, status=bounced (host mx.b.example[192.0.2.1] said: 550 5.1.1 …)
 var (
 	postfixLine = regexp.MustCompile(`(?m)postfix[\w./-]*\[\d+\]: `)
-	postfixFail = regexp.MustCompile(`(?m)postfix[\w./-]*\[\d+\]: ([0-9A-Za-z]+): to=<([^>]*)>,.* relay=([^,\[]*)(?:\[[^\]]*\])?[^,]*,.* status=(bounced|deferred|expired|sent) \((.*)\)\s*$`)
+	postfixFail = regexp.MustCompile(`postfix[\w./-]*\[\d+\]: ([0-9A-Za-z]+): to=<([^>]*)>,.* relay=([^,\[]*)(?:\[[^\]]*\])?[^,]*,.* status=(bounced|deferred|expired|sent) \((.*)\)\s*$`)
 	postfixFrom = regexp.MustCompile(`postfix[\w./-]*\[\d+\]: ([0-9A-Za-z]+): (?:from=<([^>]*)>|(removed))`)
 	postfixSaid = regexp.MustCompile(`^host \S+ (?:said|refused to talk to me): `)
 	postfixEnd  = regexp.MustCompile(` \(in reply to [^)]*\)$`)

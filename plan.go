@@ -611,7 +611,7 @@ func (r *run) relayAdvice(c *Cause) []Step {
 	}
 	way := "Send through a relay with a login on port 587 from now on, your provider's smarthost or a paid one; receivers take no mail straight from such a range, and each keeps its own copy of the list."
 	if slices.ContainsFunc(r.out.Causes, func(login Cause) bool {
-		return login.Kind == bounce.AuthRequired && login.rec == c.rec && strings.Contains(r.of(c).Reply.Text, "587")
+		return login.Kind == bounce.AuthRequired && login.rec == c.rec
 	}) {
 		way = r.fillFor(*c, "Log in at {host}, on port 587 with a user name, as its reply asks; or send through another relay with a login.")
 	}

@@ -394,3 +394,144 @@ func TestHistoryOfAGoodAddress(t *testing.T) {
 		}
 	}
 }
+
+// stepOf returns the first step whose words hold a text.
+func stepOf(d *rebound.Diagnosis, text string) (rebound.Step, bool) {
+	i := slices.IndexFunc(d.Plan, func(s rebound.Step) bool { return strings.Contains(s.What, text) })
+	if i < 0 {
+		return rebound.Step{}, false
+	}
+	return d.Plan[i], true
+}
+
+// What an excerpt of a header lacks, the mail may have: no signature is missed in it.
+func TestExcerptOfAHeader(t *testing.T) {
+	const reply = "550 5.7.26 Unauthenticated email from customer.example is not accepted due to domain's DMARC policy. - gsmtp"
+	for header, missed := range map[string]bool{
+		"From: bob@customer.example\r\n":                                                           false,
+		"From: bob@customer.example\r\nDate: Tue, 24 Nov 2026 10:00:00 +0000\r\n":                  true,
+		"From: bob@customer.example\r\nMessage-ID: <1@customer.example>\r\n":                       true,
+		"Received: from a by b; Tue, 24 Nov 2026 10:00:00 +0000\r\nFrom: bob@customer.example\r\n": true,
+	} {
+		d := diagnose(t, hosted+"_dmarc.customer.example. TXT \"v=DMARC1; p=reject\"\n", rebound.Case{Reply: reply, IP: netip.MustParseAddr("198.51.100.77"), MailFrom: "bob@customer.example", Message: []byte(header + "\r\n")})
+		i := slices.IndexFunc(d.Checks, func(c rebound.Check) bool { return c.Name == "dkim" })
+		if got := strings.Contains(d.Checks[i].Why, "no DKIM signature"); got != missed || (d.Causes[0].State == rebound.Confirmed) != missed {
+			t.Errorf("%q: %s: %s; %s", header, d.Checks[i].Outcome, d.Checks[i].Why, d.Causes[0].State)
+		}
+	}
+}
+
+// The DMARC plan gives the repair of what aligns, not the wish that it pass.
+func TestDMARCPlanGivesTheRecord(t *testing.T) {
+	zone := strings.ReplaceAll(hosted, "customer.example. TXT", "unused.example. TXT") + "customer.example. TXT \"v=spf1 ip4:192.0.2.1 -all\"\n_dmarc.customer.example. TXT \"v=DMARC1; p=reject\"\n"
+	d := diagnose(t, zone, rebound.Case{
+		Reply: "550 5.7.26 Unauthenticated email from customer.example is not accepted due to domain's DMARC policy. - gsmtp", IP: netip.MustParseAddr("198.51.100.23"), MailFrom: "bob@customer.example",
+		Message: []byte("From: bob@customer.example\r\nDate: Tue, 24 Nov 2026 10:00:00 +0000\r\n\r\nHello\r\n"),
+	})
+	if _, wish := stepOf(d, "Make SPF of "); wish || !slices.ContainsFunc(d.Plan, func(s rebound.Step) bool {
+		return s.Record != nil && strings.Contains(s.Record.New, "ip4:198.51.100.23")
+	}) {
+		t.Errorf("%+v", d.Plan)
+	}
+}
+
+// A limit of rate, and a domain that is mistrusted for now, hold nothing; a block does.
+func TestWhatIsHeld(t *testing.T) {
+	for reply, held := range map[string]bool{
+		"421 4.7.28 Gmail has detected an unusual rate of unsolicited mail originating from your IP address. - gsmtp":                                                                                               false,
+		"550 5.7.1 Our system has detected that this message is likely suspicious due to the very low reputation of the sending domain. To best protect our users from spam, the message has been blocked. - gsmtp": true,
+		"550 5.7.606 Access denied, banned sending IP [198.51.100.23]":                                                                                                                                              true,
+	} {
+		d := diagnose(t, hosted, rebound.Case{Reply: reply, IP: netip.MustParseAddr("198.51.100.23"), MailFrom: "bob@customer.example"})
+		first := len(d.Plan) > 0 && strings.HasPrefix(d.Plan[0].What, "Hold ")
+		if (d.Hold != nil) != held || first != held || held && !strings.HasPrefix(d.Plan[0].What, "Hold "+d.Hold.What+" until ") {
+			t.Errorf("%s: hold %+v, plan %+v", reply, d.Hold, d.Plan)
+		}
+	}
+}
+
+// The caller's own address sends meanwhile only where a list was asked about it and none
+// holds it.
+func TestTheOtherAddressSendsMeanwhile(t *testing.T) {
+	own := strings.ReplaceAll(hosted, "23.100.51.198.in-addr.arpa. PTR", "unused.example. PTR") + "23.100.51.198.in-addr.arpa. PTR mail.customer.example.\nmail.customer.example. A 198.51.100.23\n"
+	for zone, want := range map[string]bool{
+		own: true,
+		own + "24.100.51.198.zen.spamhaus.org. A 127.0.0.2\n": false,
+	} {
+		d := diagnose(t, zone, rebound.Case{Reply: "550 5.7.606 Access denied, banned sending IP [198.51.100.23]", IP: netip.MustParseAddr("198.51.100.24"), MailFrom: "bob@customer.example", HELO: "mail.customer.example"})
+		if _, got := stepOf(d, "Send from 198.51.100.24 alone"); got != want {
+			t.Errorf("want %t: %+v, %+v", want, d.Plan, d.Listings)
+		}
+	}
+}
+
+// An infected client is cleaned, and the sender's own listing stays the sender's.
+func TestAddressOfAClient(t *testing.T) {
+	const received = "Received: from laptop ([203.0.113.222]) by mail.customer.example (Postfix) with ESMTPSA id 4A; Tue, 24 Nov 2026 09:59:01 +0000\n"
+	for code, want := range map[string]rebound.Fault{"127.0.0.2": rebound.OfReceiver, "127.0.0.4": rebound.OfSender} {
+		d := diagnose(t, hosted+"222.113.0.203.zen.spamhaus.org. A "+code+"\n", rebound.Case{
+			Bounce: dsn("mail.customer.example", received, [4]string{"anna@recipient.example", "anna@recipient.example", "mx.recipient.example", "554 5.7.1 Client host [203.0.113.222] blocked using zen.spamhaus.org"}),
+			IP:     netip.MustParseAddr("198.51.100.24"), MailFrom: "bob@customer.example",
+		})
+		if d.Fault != want || (d.Hold == nil) != (want == rebound.OfReceiver) {
+			t.Errorf("%s: fault %s, hold %+v, %+v", code, d.Fault, d.Hold, d.Plan)
+		}
+	}
+	d := diagnose(t, hosted, rebound.Case{
+		Bounce: dsn("mail.customer.example", "Received: from mail.customer.example [198.51.100.23]; Tue, 24 Nov 2026 09:59:01 +0000\n", [4]string{"anna@recipient.example", "anna@recipient.example", "mx.recipient.example", "554 5.7.1 Client host [198.51.100.23] blocked using zen.spamhaus.org"}),
+		IP:     netip.MustParseAddr("198.51.100.24"),
+	})
+	if d.Fault != rebound.OfSender {
+		t.Errorf("the server's own: %s, %+v", d.Fault, d.Plan)
+	}
+}
+
+// A relay by its name is advised to the refusal that asked for a login, and to no other.
+func TestRelayByItsName(t *testing.T) {
+	raw := dsn("mail.customer.example", "",
+		[4]string{"anna@other.example", "anna@other.example", "mx.other.example", "530 5.7.0 Authentication required, use port 587"},
+		[4]string{"bert@recipient.example", "bert@recipient.example", "mx.recipient.example", "554 5.7.1 Client host [198.51.100.99] blocked using zen.spamhaus.org"})
+	d := diagnose(t, hosted+"99.100.51.198.zen.spamhaus.org. A 127.0.0.11\n", rebound.Case{Bounce: raw, MailFrom: "bob@customer.example"})
+	step, ok := stepOf(d, "Send through a relay with a login on port 587")
+	if named, wrong := stepOf(d, "Log in at mx."); !ok || wrong || !slices.Contains(step.For, bounce.DynamicIP) {
+		t.Errorf("%+v, %+v", named, d.Plan)
+	}
+}
+
+// With several refusals, "Do first" is for the one that the cause is of.
+func TestDoFirstIsForTheCause(t *testing.T) {
+	d := diagnose(t, hosted, rebound.Case{Bounce: dsn("mail.customer.example", "",
+		[4]string{"anna@recipient.example", "anna@recipient.example", "mx.recipient.example", "552 5.3.4 Message size exceeds fixed limit"},
+		[4]string{"bert@recipient.example", "bert@recipient.example", "mx.recipient.example", "550 5.1.1 <bert@recipient.example>: User unknown"})})
+	who := "anna@recipient.example"
+	if d.Causes[0].Kind != bounce.MessageTooBig {
+		who = "bert@recipient.example"
+	}
+	if !strings.Contains(d.Headline.Do, who) {
+		t.Errorf("cause %s, do first %s", d.Headline.Why, d.Headline.Do)
+	}
+}
+
+// The mail servers of a domain are told in the order of their preference, whatever the answer's.
+func TestFirstMailServer(t *testing.T) {
+	d := diagnose(t, "recipient.example. MX 20 backup.recipient.test.\nrecipient.example. MX 10 mx1.recipient.example.\nmx1.recipient.example. A 192.0.2.25\nbackup.recipient.test. A 192.0.2.26\n", rebound.Case{
+		Bounce: dsn("mail.customer.example", "", [4]string{"anna@recipient.example", "anna@recipient.example", "backup.recipient.test", "554 5.7.1 <anna@recipient.example>: Relay access denied"}),
+	})
+	if _, ok := stepOf(d, "mx1.recipient.example, which the MX records name first"); !ok || d.Response != bounce.AskRecipient {
+		t.Errorf("%s, %+v", d.Response, d.Plan)
+	}
+}
+
+// What was given up is sent again, and not waited for.
+func TestGivenUpIsSentAgain(t *testing.T) {
+	const reply = "421 4.7.0 [TSS04] Messages from 198.51.100.23 temporarily deferred due to unexpected volume or user complaints"
+	raw := []byte(strings.Replace(string(dsn("mail.customer.example", "", [4]string{"anna@yahoo.example", "anna@yahoo.example", "mta5.am0.yahoodns.net", reply})), "Action: delayed", "Action: failed", 1))
+	for _, tt := range []struct {
+		c    rebound.Case
+		want string
+	}{{rebound.Case{Bounce: raw}, "Then send again, a little at a time"}, {rebound.Case{Reply: reply, Recipient: "anna@yahoo.example"}, "Try again in some hours"}} {
+		if d := diagnose(t, hosted, tt.c); !slices.ContainsFunc(d.Plan, func(s rebound.Step) bool { return strings.HasPrefix(s.What, tt.want) }) {
+			t.Errorf("no step %q: %+v", tt.want, d.Plan)
+		}
+	}
+}

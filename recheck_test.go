@@ -326,6 +326,10 @@ func TestRecheckOfRecords(t *testing.T) {
 	if r.Steps[i].Progress != rebound.Done || !slices.ContainsFunc(r.Changed, func(c string) bool { return strings.HasPrefix(c, "shop.example TXT was ") }) {
 		t.Errorf("published: %+v, %q", r.Steps[i], r.Changed)
 	}
+	two := "shop.example. TXT " + rec.New + "\n" + s.zone // two records are a fault of their own
+	if r := recheck(t, s, d, resolvetest.New(t, two), 48*time.Hour); r.Steps[i].Progress == rebound.Done {
+		t.Errorf("beside the old one: %+v", r.Steps[i])
+	}
 	other := strings.Replace(s.zone, "recipient.example. MX 10 mx1.recipient.example.\n", "recipient.example. MX 10 mx2.recipient.example.\nrecipient.example. MX 10 mx1.recipient.example.\n", 1)
 	again := strings.Replace(s.zone, "recipient.example. MX 10 mx1.recipient.example.\n", "recipient.example. MX 10 mx1.recipient.example.\nrecipient.example. MX 10 mx2.recipient.example.\n", 1)
 	first, err := (&rebound.Diagnoser{Resolver: resolvetest.New(t, other), Now: func() time.Time { return s.Now }}).Diagnose(t.Context(), rebound.Case{Reply: "550 5.1.1 User unknown", Recipient: "anna@recipient.example"})

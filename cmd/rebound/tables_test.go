@@ -204,6 +204,48 @@ func TestRecheckGoesOn(t *testing.T) {
 	}
 }
 
+// Masking takes time in proportion, and a name of any character that an address may hold.
+func TestRedactMany(t *testing.T) {
+	var rows strings.Builder
+	for i := range 400 {
+		fmt.Fprintf(&rows, "\nFinal-Recipient: rfc822; zoltan%d@recipient.example\nAction: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 5.1.1 User unknown (zoltan%d)\n", i, i)
+	}
+	raw := "From: MAILER-DAEMON@mail.shop.example\nSubject: Undelivered Mail\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mail.shop.example\n" + rows.String() + "\n--b--\n"
+	for _, args := range [][]string{{"diagnose", "-offline", "-redact", "-json", "-"}, {"triage", "-offline", "-redact", "-json", "-"}} {
+		out, errOut, status := command(t, raw, args...)
+		if status != exitDone || strings.Contains(out, "zoltan") || !strings.Contains(out, "User unknown (***)") {
+			i := max(strings.Index(out, "zoltan"), 0)
+			t.Errorf("%v: status %d, %s, %.300s", args, status, errOut, out[i:])
+		}
+	}
+	for _, name := range []string{"o'brien", "anna=b", "anna!b", "x/y"} {
+		out, _, _ := command(t, "", "diagnose", "-offline", "-redact", "-reply", "550 5.1.1 User unknown ("+name+")", "-recipient", name+"@recipient.example")
+		if strings.Contains(out, "("+name) {
+			t.Errorf("%s is shown:\n%s", name, out)
+		}
+	}
+}
+
+// The page says what it does not read, and takes a bounce that quotes a log for a bounce.
+func TestPageOfMany(t *testing.T) {
+	const line = "Nov 24 10:00:01 mx postfix/smtp[71]: 4F1: to=<a@recipient.example>, relay=mx1.recipient.example[192.0.2.25]:25, delay=1, delays=0/0/1/0, dsn=5.1.1, status=bounced (host mx1.recipient.example[192.0.2.25] said: 550 5.1.1 User unknown)\n"
+	for raw, want := range map[string]string{
+		"From a@b.example Tue Nov 24 10:00:00 2026\nSubject: x\n\none\n\nFrom a@b.example Tue Nov 24 10:00:00 2026\nSubject: y\n\ntwo\n": "It holds 2 mails",
+		"\n" + line: "It is a log",
+		"From: MAILER-DAEMON@mail.shop.example\nSubject: Undelivered Mail Returned to Sender\n\nThe log says:\n" + line: "",
+		"550 5.1.1 User unknown": "",
+	} {
+		if _, problem := caseOf([]byte(raw), ""); !strings.HasPrefix(problem, want) || want == "" && problem != "" {
+			t.Errorf("%.40q: %q, want %q", raw, problem, want)
+		}
+	}
+	for _, args := range [][]string{{"-timeout", "0s"}, {"-volume", "-3"}, {"-json", "-markdown"}} {
+		if _, errOut, status := command(t, "", append([]string{"diagnose", "-offline", "-reply", "550 5.1.1 User unknown"}, args...)...); status != exitNothing || strings.Count(errOut, "\n") != 1 {
+			t.Errorf("%v: status %d, %s", args, status, errOut)
+		}
+	}
+}
+
 // What was known of an address comes from a file, in each form in which programs keep it.
 func TestHistoryOfAnAddress(t *testing.T) {
 	const day9, day5 = `{"time":"2026-11-15T12:00:00Z","address":"anna@recipient.example","reason":"mailbox-full"}`, `{"time":"2026-11-19T12:00:00Z","address":"anna@recipient.example","reason":"mailbox-full"}`

@@ -26,7 +26,9 @@
 // two causes; the rest are notes. "Could not tell" is an answer; a guess is not.
 //
 // An address is put into Diagnosis.Suppress only for a fault of its own, never
-// for one of the sender or the receiver.
+// for one of the sender or the receiver. What was known of it before (Case.History) counts:
+// a mailbox that is full for the third time is given up, an address that took mail of late
+// is not given up for one refusal.
 //
 // # The checks
 //
@@ -59,7 +61,8 @@
 // DNS questions alone, to the resolver of the [Diagnoser]: the sending address and
 // the sender's domains below the zones of block lists, the lists' test entries,
 // the PTR record of the address and the addresses of the names involved, the MX
-// records of the recipient's domain, and the SPF, DKIM, DMARC and MX records of the
+// records of the recipient's domain and, where mail found no server, the addresses of their
+// hosts, and the SPF, DKIM, DMARC and MX records of the
 // sender's domains with the names that they lead to; where the mail was refused for what
 // it says, or for no reason that is told, and is at hand, the first five domains of its
 // links below domain lists. No URL is fetched, no mail is sent,

@@ -480,6 +480,9 @@ func FuzzVerify(f *testing.F) {
 					t.Errorf("%+v", e)
 				}
 			}
+			if res.Result == Pass && res.Signature.Length < 0 && !Whole(mail) {
+				t.Errorf("it passes, and is not whole: %+v", res)
+			}
 		}
 		if header, _, ok := bytes.Cut(mail, []byte("\r\n\r\n")); ok {
 			Verify(t.Context(), zone, header, Options{Now: now, HeaderOnly: true})

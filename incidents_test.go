@@ -58,6 +58,7 @@ func TestIncidents(t *testing.T) {
 	got := map[string]int{}
 	for _, in := range incidents {
 		d := in.diagnose(t)
+		t.Logf("%s: %s", in.ID, d.Headline.Why)
 		e := in.Expect
 		for figure, hit := range map[string]bool{
 			"top_cause":    d.Causes[0].Kind == e.TopCause,

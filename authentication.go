@@ -27,8 +27,8 @@ func (r *run) authenticate(ctx context.Context) {
 		if at := r.facts.Bounced.Value; !at.IsZero() {
 			in.Now = at
 		}
-		if in.Message, in.HeaderOnly = r.refusedMail(); in.HeaderOnly && excerpt(in.Message) {
-			in.Message = nil
+		if mail := r.refusedMail(); !mail.excerpt {
+			in.Message, in.HeaderOnly = mail.raw, mail.headerOnly
 		}
 		r.findings.auth = auth.Verify(ctx, r.resolver, in)
 		r.findings.authFindings = r.findings.auth.Findings()
@@ -56,24 +56,30 @@ func (f *flight) once(fly func()) {
 	fly()
 }
 
-// refusedMail is the caller's copy of the mail; or what the bounce returned, where a
+// A refusedMail is what is known of the mail that was refused.
+type refusedMail struct {
+	raw        []byte
+	headerOnly bool
+	excerpt    bool // no more than some fields of it
+}
+
+// findMail returns the caller's copy of the mail; or what the bounce returned, where a
 // signature shows that nothing was cut from it; or the header that it returned.
-func (r *run) refusedMail() (raw []byte, headerOnly bool) {
+func (r *run) findMail() refusedMail {
 	if len(r.Message) > 0 {
 		_, body, _ := bytes.Cut(bytes.ReplaceAll(r.Message[:min(len(r.Message), 1<<20)], []byte("\r\n"), []byte("\n")), []byte("\n\n"))
-		return r.Message, len(bytes.TrimSpace(body)) == 0
+		if len(bytes.TrimSpace(body)) > 0 {
+			return refusedMail{raw: r.Message}
+		}
+		return refusedMail{raw: r.Message, headerOnly: true, excerpt: excerpt(r.Message)}
 	}
 	if o := r.report.Original; o != nil && len(r.header) == 0 {
-		r.returned.Do(func() {
-			if whole := o.Message(); dkim.Whole(whole) {
-				r.whole = whole
-			}
-		})
-		if r.whole != nil {
-			return r.whole, false
+		if whole := o.Message(); dkim.Whole(whole) {
+			return refusedMail{raw: whole}
 		}
 	}
-	return r.refusedHeader(), true
+	header := r.refusedHeader()
+	return refusedMail{raw: header, headerOnly: true, excerpt: excerpt(header)}
 }
 
 // refusedHeader is the header of the refused mail: of the caller's copy, or as the bounce
@@ -135,7 +141,7 @@ func needHeader(r *run) string {
 	if len(r.Message) == 0 && len(r.refusedHeader()) == 0 {
 		return "the header of the mail is not known"
 	}
-	if raw, headerOnly := r.refusedMail(); headerOnly && excerpt(raw) {
+	if r.refusedMail().excerpt {
 		return "no more than some fields of the mail are known"
 	}
 	return ""
@@ -144,7 +150,7 @@ func needHeader(r *run) string {
 // excerpt reports whether a header is no more than some fields of a mail's: each mail has a
 // date, and each that went anywhere a trace. What an excerpt lacks the mail may have.
 func excerpt(header []byte) bool {
-	h := headerOf(append(bytes.Clone(header), "\r\n"...))
+	h := fieldsOf(header)
 	return h.Get("Date") == "" && h.Get("Message-Id") == "" && h.Get("Received") == "" && h.Get("Dkim-Signature") == ""
 }
 
@@ -659,7 +665,7 @@ func (r *run) compareSender(_ statement, c *Cause) {
 		return
 	}
 	c.Detail = fmt.Sprintf("The domain %s exists and takes mail.", a.Sender.Domain)
-	if text := strings.ToLower(r.of(c).Reply.Text); strings.Contains(text, "domain") || strings.Contains(text, "dns") {
+	if says(r.of(c), "domain", "dns") {
 		c.Summary = fmt.Sprintf("the receiver did not find the sender's domain, %s", a.Sender.Domain)
 		r.gone(c, a.Sender.Answer.TTL, c.Detail+" It changed since, or the receiver's resolver failed then.", c.Detail+" It changed since, or the receiver's resolver failed.")
 	} else {

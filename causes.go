@@ -138,7 +138,6 @@ func (r *run) rank() {
 // addBeside adds what a reply says besides its reason: a relay on the sender's side wants
 // a login, and a receiver that mistrusts an address says that it sends too much.
 func (r *run) addBeside(s statement, c Cause) {
-	text := strings.ToLower(s.rec.Reply.Text)
 	if r.gaveUp(s.rec) && s.reason != bounce.Expired && s.reason != bounce.UnknownDomain && c.Kind != bounce.UnknownDomain {
 		r.add(Cause{
 			Kind: bounce.Expired, Certainty: bounce.Likely, State: NotCheckable, Fault: c.Fault, Summary: "the sending server gave up trying", Detail: "What stood in the way is told before; the mail does not go again by itself.",
@@ -146,14 +145,14 @@ func (r *run) addBeside(s statement, c Cause) {
 		})
 	}
 	switch {
-	case s.reason == bounce.IPReputation && s.rec.Permanence == bounce.Temporary && strings.Contains(text, "volume"):
+	case s.reason == bounce.IPReputation && s.rec.Permanence == bounce.Temporary && says(s.rec, "volume"):
 		r.add(Cause{
 			Kind: bounce.RateLimited, Certainty: bounce.Likely, State: NotCheckable, Fault: c.Fault, Summary: "the receiver names the volume of mail from {ip}",
 			Evidence: replyEvidence(s.rec)[:1], rec: s.rec, count: s.count,
 			steps: []Step{}, // those of the first cause
 		})
 	case r.onTheWay(&s) && s.reason == bounce.AuthRequired:
-	case r.onTheWay(&s) && (s.reason == bounce.RelayDenied || strings.Contains(text, "login") || strings.Contains(text, "authenticat")):
+	case r.onTheWay(&s) && (s.reason == bounce.RelayDenied || says(s.rec, "login", "authenticat")):
 		login := Cause{
 			Kind: bounce.AuthRequired, Certainty: bounce.Possible, State: NotCheckable, Fault: OfSender, Summary: "{host} is a relay on the way, and may want a login",
 			Detail: r.fillFor(Cause{rec: s.rec}, "{host} is no mail server of {domain} by DNS: the recipient's servers were never asked."), Evidence: replyEvidence(s.rec)[:1], rec: s.rec, count: s.count,
@@ -175,8 +174,7 @@ func (r *run) addBeside(s statement, c Cause) {
 
 // unnamed reports whether a relay refuses a client for its reverse name, as Sendmail does.
 func unnamed(rec *bounce.Recipient) bool {
-	text := strings.ToLower(rec.Reply.Text)
-	return strings.Contains(text, "ip name possibly forged") || strings.Contains(text, "ip name lookup failed")
+	return says(rec, "ip name possibly forged", "ip name lookup failed")
 }
 
 // gaveUp reports whether a mail was tried until its time ran out: the sender's own server
@@ -325,7 +323,7 @@ func (r *run) stated(s statement) Cause {
 	r.asForwarder(&c)
 	r.onward(&c)
 	r.byHistory(&c)
-	if fault := malformed(cmp.Or(s.rec.Address, r.facts.Recipient.Value)); c.Kind == bounce.UnknownRecipient && fault != "" {
+	if fault := malformed(r.address(s.rec)); c.Kind == bounce.UnknownRecipient && fault != "" {
 		c.Detail = strings.TrimSpace("The address is malformed: " + strings.ToLower(fault[:1]) + fault[1:] + " " + c.Detail)
 	}
 	if c.Fault == OfESP && ofServer(c.Kind) && r.facts.IP.Value.IsValid() {
@@ -717,8 +715,7 @@ func findingOf(list []finding.Finding, code string) finding.Finding {
 // saysNone reports whether a reply says that there is no PTR record, and not that it is a
 // bad one.
 func saysNone(rec *bounce.Recipient) bool {
-	text := strings.ToLower(rec.Reply.Text)
-	return slices.ContainsFunc([]string{"cannot find your reverse hostname", "no ptr", "missing ptr", "without ptr", "not have a ptr", "no reverse dns", "missing reverse"}, func(words string) bool { return strings.Contains(text, words) })
+	return says(rec, "cannot find your reverse hostname", "no ptr", "missing ptr", "without ptr", "not have a ptr", "no reverse dns", "missing reverse")
 }
 
 func (r *run) compareHELO(_ statement, c *Cause) {
@@ -778,7 +775,7 @@ func (r *run) compareDomain(s statement, c *Cause) {
 
 // compareSyntax looks whether the fault of an address can be seen.
 func (r *run) compareSyntax(s statement, c *Cause) {
-	if fault := malformed(cmp.Or(s.rec.Address, r.facts.Recipient.Value)); fault != "" {
+	if fault := malformed(r.address(s.rec)); fault != "" {
 		c.State, c.Certainty, c.Detail = Confirmed, bounce.Certain, fault
 	}
 }
@@ -813,7 +810,7 @@ func (r *run) compareMismatch(_ statement, c *Cause) {
 // not trusted is the receiver's; another handshake that failed is nobody's fault that can
 // be told.
 func (r *run) compareTLS(s statement, c *Cause) {
-	if s.rec.Reply.Code == 0 && strings.Contains(strings.ToLower(s.rec.Reply.Text), "certificate") {
+	if s.rec.Reply.Code == 0 && says(s.rec, "certificate") {
 		c.Fault, c.Summary, c.response = OfReceiver, "the certificate of the receiving server is not trusted, so the sending server hands no mail over", bounce.AskRecipient
 		c.Detail = "The receiver refused nothing: your own server wants a certificate that fits what the domain publishes (DANE, MTA-STS) or that is signed by a known authority."
 		c.steps = []Step{
@@ -822,21 +819,17 @@ func (r *run) compareTLS(s statement, c *Cause) {
 		}
 		return
 	}
-	text := strings.ToLower(s.rec.Reply.Text)
-	says := func(words ...string) bool {
-		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) })
-	}
 	switch {
-	case says("not offered by host", "tls not available", "tls is not available", "tls currently unavailable"):
+	case says(s.rec, "not offered by host", "tls not available", "tls is not available", "tls currently unavailable"):
 		c.Fault, c.Summary, c.response = OfReceiver, "the receiving server offers no encrypted connection, which the sending server wants", bounce.AskRecipient
-		if s.rec.Permanence == bounce.Temporary && says("tls not available", "tls is not available", "tls currently unavailable") {
+		if s.rec.Permanence == bounce.Temporary && says(s.rec, "tls not available", "tls is not available", "tls currently unavailable") {
 			c.Summary, c.response = "the receiving server cannot make an encrypted connection at the moment", bounce.Retry
 		}
 		c.steps = []Step{
 			{Phase: PhaseAsk, Action: finding.Ask, Who: you, What: r.fillFor(*c, "If it stays so, tell the postmaster of {domain} another way that its mail server offers no TLS, with this line."), Verify: "Your server's log shows a TLS connection to it."},
 			{Phase: PhaseRetest, Action: finding.Wait, Who: you, What: "Send again after that. What is urgent goes another way; mail in clear text for this one domain is a decision to take with care."},
 		}
-	case says("handshake"):
+	case says(s.rec, "handshake"):
 		// which side is at fault it does not tell
 	case s.rec.Reply.Code > 0:
 		c.Fault, c.Summary, c.response = OfSender, "the receiver takes this mail over an encrypted connection alone", bounce.FixSender

@@ -87,16 +87,22 @@ func (r *run) one(ctx context.Context, c checker) (out Check) {
 	return out
 }
 
-const (
-	notYourMail    = "the mail was not yours"
-	nothingRefused = "nothing was refused"
-)
+// noRefusal says why nothing need be looked up, where no mail of the caller's was refused.
+func (r *run) noRefusal() string {
+	switch {
+	case r.foreign != nil:
+		return "the mail was not yours"
+	case len(r.statements) == 0:
+		return "nothing was refused"
+	}
+	return ""
+}
 
 // aboutSender: a refusal that the recipient or the receiver is to blame for asks
 // no list about the sender, and greylisting is nobody's fault.
 func aboutSender(r *run) string {
-	if r.foreign != nil {
-		return notYourMail
+	if why := r.noRefusal(); why != "" {
+		return why
 	}
 	for _, s := range r.statements {
 		switch s.reason.Category() {
@@ -116,17 +122,14 @@ func aboutSender(r *run) string {
 			}
 		}
 	}
-	if len(r.statements) == 0 {
-		return nothingRefused
-	}
 	return "the sender's standing has no bearing on this refusal"
 }
 
 // aboutDestination: where the recipient's mail goes matters when the address, the
 // domain, the relaying or the way there is at fault.
 func aboutDestination(r *run) string {
-	if r.foreign != nil {
-		return notYourMail
+	if why := r.noRefusal(); why != "" {
+		return why
 	}
 	for _, s := range r.statements {
 		if s.aboutDestination() {
@@ -135,9 +138,6 @@ func aboutDestination(r *run) string {
 	}
 	if r.way {
 		return ""
-	}
-	if len(r.statements) == 0 {
-		return nothingRefused
 	}
 	return "where the mail was sent has no bearing on this refusal"
 }

@@ -1,7 +1,6 @@
 package rebound
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -73,15 +72,15 @@ func (r *run) suppress() []string {
 	refuted, dead := map[string]bool{}, map[string]bool{}
 	for _, c := range r.out.Causes {
 		if c.Kind == bounce.UnknownDomain && (c.State == Contradicted || c.State == Cleared) && c.rec != nil {
-			refuted[ascii(domainOf(cmp.Or(c.rec.Address, r.facts.Recipient.Value)))] = true
+			refuted[ascii(domainOf(r.address(c.rec)))] = true
 		}
 		if c.Kind == bounce.UnknownDomain && c.State == Confirmed && c.rec != nil {
-			dead[ascii(domainOf(cmp.Or(c.rec.Address, r.facts.Recipient.Value)))] = true
+			dead[ascii(domainOf(r.address(c.rec)))] = true
 		}
 	}
 	for i := range r.report.Recipients {
 		rec := &r.report.Recipients[i]
-		address := cmp.Or(rec.Address, r.facts.Recipient.Value)
+		address := r.address(rec)
 		if r.foreign != nil || r.kept || rec.Reason == bounce.UnknownDomain && refuted[ascii(domainOf(address))] {
 			rec.Suppress = false
 		} else if rec.Action == bounce.Failed && dead[ascii(domainOf(address))] {

@@ -1,7 +1,6 @@
 package rebound
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -160,7 +159,7 @@ func (d *Destination) holds(host string) Tri {
 
 // destination returns what was found out about the domain of a recipient, or nil.
 func (r *run) destination(rec *bounce.Recipient) *Destination {
-	name := ascii(domainOf(cmp.Or(rec.Address, r.facts.Recipient.Value)))
+	name := ascii(domainOf(r.address(rec)))
 	for _, d := range r.findings.destinations {
 		if d.Domain == name {
 			return d

@@ -266,9 +266,14 @@ const maxHeader = 256 << 10
 func (r *run) messageHeader() mail.Header {
 	raw := r.Message[:min(len(r.Message), maxHeader)]
 	if len(raw) == 0 && len(r.header) > 0 {
-		raw = append(bytes.Clone(r.header), "\r\n"...)
+		return fieldsOf(r.header)
 	}
 	return headerOf(raw)
+}
+
+// fieldsOf reads a header that ends without an empty line.
+func fieldsOf(header []byte) mail.Header {
+	return headerOf(append(bytes.Clone(header), "\r\n"...))
 }
 
 // headerOf reads the header of a mail; one that cannot be read is empty.

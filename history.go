@@ -1,7 +1,6 @@
 package rebound
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -32,7 +31,7 @@ func (r *run) heedHistory() {
 	named.Date = time.Time{}
 	named.Recipients = make([]bounce.Recipient, len(r.report.Recipients))
 	for i, rec := range r.report.Recipients {
-		rec.Address = cmp.Or(rec.Address, r.facts.Recipient.Value)
+		rec.Address = r.address(&rec)
 		named.Recipients[i] = rec
 	}
 	for _, e := range named.Events("", "", at) {
@@ -65,7 +64,7 @@ func (r *run) delivered(address string) bool {
 
 // byHistory makes a cause of an address that is given up for what was known of it.
 func (r *run) byHistory(c *Cause) {
-	why := r.ruled[cmp.Or(r.of(c).Address, r.facts.Recipient.Value)]
+	why := r.ruled[r.address(r.of(c))]
 	if why == "" {
 		return
 	}

@@ -15,8 +15,8 @@ import (
 // analyze reads the caller's copy of the mail, once for all the checks that speak of it.
 func (r *run) analyze() *content.Report {
 	r.analyzed.Do(func() {
-		if raw, headerOnly := r.refusedMail(); !headerOnly {
-			r.findings.content = content.AnalyzeBytes(raw, &content.Options{Now: r.now})
+		if mail := r.refusedMail(); !mail.headerOnly {
+			r.findings.content = content.AnalyzeBytes(mail.raw, &content.Options{Now: r.now})
 		}
 	})
 	return r.findings.content
@@ -25,8 +25,8 @@ func (r *run) analyze() *content.Report {
 // aboutContent: only a refusal for the mail itself, or for no reason that is told, has to
 // do with what the mail says.
 func aboutContent(r *run) string {
-	if r.foreign != nil {
-		return notYourMail
+	if why := r.noRefusal(); why != "" {
+		return why
 	}
 	for _, s := range r.statements {
 		switch s.reason.Category() {
@@ -34,14 +34,11 @@ func aboutContent(r *run) string {
 			return ""
 		}
 	}
-	if len(r.statements) == 0 {
-		return nothingRefused
-	}
 	return "what the mail says has no bearing on this refusal"
 }
 
 func needMail(r *run) string {
-	if _, headerOnly := r.refusedMail(); headerOnly {
+	if r.refusedMail().headerOnly {
 		return "the mail itself is not at hand"
 	}
 	return ""

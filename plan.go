@@ -175,7 +175,7 @@ func (r *run) plan() {
 	r.holding()
 	r.otherWay()
 	again, begins := r.rewarm()
-	if len(r.out.Causes) > 0 && r.main().Action == bounce.Failed && r.retestable(r.out.Causes[0]) {
+	if r.main().Action == bounce.Failed && r.retestable(r.out.Causes[0]) {
 		r.addStep(r.testStep(begins))
 	}
 	if begins {
@@ -255,9 +255,6 @@ func (r *run) retestable(c Cause) bool {
 // otherWay adds to the plan that the caller's own address, which was not refused, can send
 // meanwhile, where the refused one is the sender's too.
 func (r *run) otherWay() {
-	if len(r.out.Causes) == 0 {
-		return
-	}
 	c, other := r.out.Causes[0], r.facts.OtherIP.Value
 	own := r.findings.auth != nil && r.findings.auth.Vouched() != ""
 	if !own || !other.IsValid() || !other.Is4() || r.facts.IP.Value.Is6() || c.State == Cleared || c.State == Contradicted || c.Fault != OfSender || c.Kind != bounce.IPReputation || !r.listedNowhere(other) {
@@ -284,7 +281,7 @@ func (r *run) listedNowhere(addr netip.Addr) bool {
 
 // holding puts what to hold first in the plan, where no step says it yet.
 func (r *run) holding() {
-	if len(r.out.Causes) == 0 || r.main().Action == bounce.Delayed {
+	if r.main().Action == bounce.Delayed {
 		return
 	}
 	hold, c := r.held()
@@ -466,13 +463,18 @@ func (r *run) of(c *Cause) *bounce.Recipient {
 	return r.main()
 }
 
+// address is whom a refusal is about.
+func (r *run) address(rec *bounce.Recipient) string {
+	return cmp.Or(rec.Address, r.facts.Recipient.Value)
+}
+
 // meant asks about a well-known domain that is one slip away.
 func (r *run) meant(rec *bounce.Recipient) []Step {
 	d := r.destination(rec)
 	if d == nil || d.Meant == "" {
 		return nil
 	}
-	local, _, _ := strings.Cut(cmp.Or(rec.Address, r.facts.Recipient.Value), "@")
+	local, _, _ := strings.Cut(r.address(rec), "@")
 	return []Step{{Phase: PhaseCleanUp, Action: finding.Ask, Who: you, What: fmt.Sprintf("Ask whether %s@%s was meant: %s is one slip away.", local, d.Meant, d.Domain)}}
 }
 

@@ -228,12 +228,11 @@ type run struct {
 	statements    []statement
 	authenticated flight
 	analyzed      sync.Once
-	returned      sync.Once
-	whole         []byte            // the mail that the bounce returned, where nothing was cut from it
-	foreign       []string          // signs that somebody else sent the mail
-	way           bool              // it matters which way the mail went
-	ruled         map[string]string // addresses that are given up for what was known of them, and why
-	kept          bool              // no address is to be suppressed, for they all failed at once
+	refusedMail   func() refusedMail // looked for once
+	foreign       []string           // signs that somebody else sent the mail
+	way           bool               // it matters which way the mail went
+	ruled         map[string]string  // addresses that are given up for what was known of them, and why
+	kept          bool               // no address is to be suppressed, for they all failed at once
 	findings      results
 	out           *Diagnosis
 }
@@ -242,6 +241,7 @@ func (d *Diagnoser) newRun(c Case, report *bounce.Report) *run {
 	mine := *report // its recipients may be corrected
 	mine.Recipients = slices.Clone(report.Recipients)
 	r := &run{Case: c, report: &mine, original: report, lists: d.Lists, keys: d.Keys, timeout: d.Timeout, progress: d.Progress, out: &Diagnosis{Report: &mine}}
+	r.refusedMail = sync.OnceValue(r.findMail)
 	resolver, memory := d.keep()
 	r.resolver, r.memory = &resolve.Recorder{Resolver: resolver, Observe: d.Observe}, memory
 	if r.lists == nil {

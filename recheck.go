@@ -57,15 +57,16 @@ func (r *run) remember() *Asked {
 // listings tells which block lists hold the refused address and the sender's domains.
 func (d *Diagnosis) listings() []string {
 	told := []string{}
-	for _, list := range [][]dnsbl.Result{d.Listings, d.DomainListings} {
-		for _, res := range list {
-			if res.Status == dnsbl.Listed && res.Action == dnsbl.Block {
-				told = append(told, fmt.Sprintf("%s is on %s", res.Target, res.List.Name))
-			}
+	for _, res := range slices.Concat(d.Listings, d.DomainListings) {
+		if res.Status == dnsbl.Listed && res.Action == dnsbl.Block {
+			told = append(told, entry(res))
 		}
 	}
 	return told
 }
+
+// entry tells of a listing, as [Asked.Listed] keeps it.
+func entry(res dnsbl.Result) string { return fmt.Sprintf("%s is on %s", res.Target, res.List.Name) }
 
 // ErrNotSaved is the error of [Diagnoser.Recheck] for a diagnosis that does not hold what
 // it was made on.
@@ -193,14 +194,9 @@ func (d *Diagnosis) changed(old *Diagnosis) []string {
 
 // unlisted reports whether a list that held something says now that it does not.
 func (d *Diagnosis) unlisted(text string) bool {
-	for _, list := range [][]dnsbl.Result{d.Listings, d.DomainListings} {
-		for _, res := range list {
-			if res.Status == dnsbl.NotListed && text == fmt.Sprintf("%s is on %s", res.Target, res.List.Name) {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(slices.Concat(d.Listings, d.DomainListings), func(res dnsbl.Result) bool {
+		return res.Status == dnsbl.NotListed && text == entry(res)
+	})
 }
 
 // maxAnswers bounds the changed answers that are told one by one.
@@ -377,22 +373,20 @@ func onlyRange(res dnsbl.Result) bool {
 // listed says whether what was refused is still on a list.
 func (d *Diagnosis) listed(zone string, of []CauseKind) (Progress, string) {
 	said := false
-	for _, list := range [][]dnsbl.Result{d.Listings, d.DomainListings} {
-		for _, r := range list {
-			if r.List.Zone != zone {
-				continue
+	for _, r := range slices.Concat(d.Listings, d.DomainListings) {
+		if r.List.Zone != zone {
+			continue
+		}
+		switch r.Status {
+		case dnsbl.Listed:
+			if onlyRange(r) && !slices.Contains(of, bounce.DynamicIP) {
+				return Done, "Only the entry of its range is left."
 			}
-			switch r.Status {
-			case dnsbl.Listed:
-				if onlyRange(r) && !slices.Contains(of, bounce.DynamicIP) {
-					return Done, "Only the entry of its range is left."
-				}
-				return NotYet, fmt.Sprintf("%s is still on %s.", r.Target, r.List.Name)
-			case dnsbl.NotListed:
-				said = true
-			default:
-				return Untold, fmt.Sprintf("%s gave no answer.", r.List.Name)
-			}
+			return NotYet, fmt.Sprintf("%s is still on %s.", r.Target, r.List.Name)
+		case dnsbl.NotListed:
+			said = true
+		default:
+			return Untold, fmt.Sprintf("%s gave no answer.", r.List.Name)
 		}
 	}
 	if said {

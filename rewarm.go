@@ -12,7 +12,7 @@ import (
 // rewarm is the step that begins anew with little: after a block for volume or reputation,
 // or a listing, of bulk mail from the caller's own server.
 func (r *run) rewarm() (Step, bool) {
-	if len(r.out.Causes) == 0 || r.main().Action != bounce.Failed || !r.facts.Bulk || r.control() != Own {
+	if r.main().Action != bounce.Failed || !r.facts.Bulk || r.control() != Own {
 		return Step{}, false
 	}
 	c := r.out.Causes[0]

@@ -1,7 +1,6 @@
 package rebound
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net/netip"
@@ -92,7 +91,7 @@ func (r *run) brokenRecord(Cause) (Cause, bool) {
 // ofList reports whether the mail came through a mailing list, by its fields (RFC 2369, RFC
 // 2919).
 func (r *run) ofList() bool {
-	h := headerOf(append(bytes.Clone(r.refusedHeader()), "\r\n"...))
+	h := fieldsOf(r.refusedHeader())
 	return h.Get("List-Id") != "" || h.Get("List-Post") != "" || strings.EqualFold(h.Get("Precedence"), "list")
 }
 
@@ -241,7 +240,7 @@ func (r *run) ofClient(c *Cause) {
 	if c.Kind != bounce.IPListed && c.Kind != bounce.DynamicIP || c.Fault != OfSender || !own.IsValid() || r.vouchesFor() {
 		return
 	}
-	h := headerOf(append(bytes.Clone(r.refusedHeader()), "\r\n"...))
+	h := fieldsOf(r.refusedHeader())
 	if !slices.ContainsFunc(h["Received"], func(field string) bool {
 		return firstAddr(field) == ip && submitted(field)
 	}) {

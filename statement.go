@@ -38,11 +38,13 @@ func (s *statement) ofMailbox() bool {
 	if s.reason != bounce.RateLimited || s.rec.Status.Subject != 2 || len(s.rec.IPs()) > 0 {
 		return false
 	}
-	text := strings.ToLower(s.rec.Reply.Text)
-	among := func(words ...string) bool {
-		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) })
-	}
-	return among("user", "mailbox", "recipient") && !among("connection", "session", "your ip", "your host", "your server")
+	return says(s.rec, "user", "mailbox", "recipient") && !says(s.rec, "connection", "session", "your ip", "your host", "your server")
+}
+
+// says reports whether a reply holds one of the words, which are in lower case.
+func says(rec *bounce.Recipient, words ...string) bool {
+	text := strings.ToLower(rec.Reply.Text)
+	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) })
 }
 
 // ofStanding reports whether the receiver speaks of what it thinks of the sender, which a

@@ -225,7 +225,7 @@ func (d *Diagnoser) parts(c Case) ([]part, *bounce.Report) {
 // sort puts addresses to those to suppress or to keep.
 func (p *part) sort(r *run, recipients []bounce.Recipient) {
 	for _, rec := range recipients {
-		address := cmp.Or(rec.Address, r.facts.Recipient.Value)
+		address := r.address(&rec)
 		switch {
 		case !strings.Contains(address, "@"):
 		case rec.Suppress:
@@ -243,7 +243,7 @@ func (r *run) keyOf(rec *bounce.Recipient) groupKey {
 	key := groupKey{kind: rec.Reason, provider: cmp.Or(rec.Provider, orgDomain(rec.RemoteMTA))}
 	switch {
 	case ofDomain(rec.Reason):
-		key.provider, key.domain = "", domainOf(cmp.Or(rec.Address, r.facts.Recipient.Value))
+		key.provider, key.domain = "", domainOf(r.address(rec))
 	case rec.Reason.OfAddress() || rec.Reason == bounce.MailboxFull:
 	default:
 		key.ip, key.domain = r.facts.IP.Value, orgDomain(cmp.Or(r.facts.From.Value, r.facts.MailFrom.Value))

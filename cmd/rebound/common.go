@@ -223,24 +223,21 @@ func redactPeople(list ...*rebound.Diagnosis) func(string) string {
 			}
 		}
 	}
-	hide := func(word string) (string, bool) {
-		if names[strings.ToLower(strings.Trim(word, "."))] {
-			return "***", true
-		}
-		return word, false
-	}
+	isName := func(word string) bool { return names[strings.ToLower(strings.Trim(word, "."))] }
 	return func(s string) string {
 		masked := redact(s)
 		if !quotesOne(s, replies) {
 			return masked
 		}
 		return nameWord.ReplaceAllStringFunc(masked, func(word string) string {
-			if hidden, ok := hide(word); ok {
-				return hidden
+			if isName(word) {
+				return "***"
 			}
 			return namePiece.ReplaceAllStringFunc(word, func(piece string) string {
-				hidden, _ := hide(piece)
-				return hidden
+				if isName(piece) {
+					return "***"
+				}
+				return piece
 			})
 		})
 	}

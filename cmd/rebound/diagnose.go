@@ -66,6 +66,9 @@ func (a *app) diagnose(ctx context.Context, c *cli.Command) error {
 	}
 	demo := c.NArg() == 0 && base.Reply == ""
 	if demo {
+		if c.IsSet("reply") {
+			return errors.New("diagnose: -reply is given, and is empty")
+		}
 		if flag := firstSet(c, caseFlags); flag != "" {
 			return fmt.Errorf("diagnose: -%s is given, and neither a file nor a -reply to diagnose; - reads standard input", flag)
 		}
@@ -134,7 +137,7 @@ func (a *app) diagnose(ctx context.Context, c *cli.Command) error {
 
 // caseFlags speak of a mail of the caller's: with one of them, the demonstration
 // is not what was asked for.
-var caseFlags = []string{"reply", "ip", "bulk", "volume", "helo", "mail-from", "recipient", "message", "control", "own-domain", "own-address", "bounced", "history", "now", "zone", "server", "offline"}
+var caseFlags = []string{"ip", "bulk", "volume", "helo", "mail-from", "recipient", "message", "control", "own-domain", "own-address", "bounced", "history", "now", "zone", "server", "offline"}
 
 // firstSet returns the first of the flags that is given, or "".
 func firstSet(c *cli.Command, flags []string) string {

@@ -404,6 +404,7 @@ func TestBadInput(t *testing.T) {
 		{[]string{"diagnose", "-bounced", "then", "-reply", "550 no"}, exitNothing, "-bounced"},
 		{[]string{"diagnose", "-message", missing, "-reply", "550 no"}, exitNothing, missing},
 		{[]string{"diagnose", "-reply", "550 no", good}, exitNothing, "exclude each other"},
+		{[]string{"diagnose", "-reply", "", "-ip", "198.51.100.3"}, exitNothing, "-reply is given, and is empty"},
 		{[]string{"diagnose", "-zone", good, "-server", "127.0.0.1", good}, exitNothing, "exclude each other"},
 		{[]string{"diagnose", "-reply", ""}, exitNothing, "-reply is given"},
 		{[]string{"diagnose", "-ip", "198.51.100.7"}, exitNothing, "-ip is given"},
